@@ -1,0 +1,3 @@
+//! The `ringcast` binary.
+
+fn main() {}
