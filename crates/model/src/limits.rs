@@ -52,6 +52,10 @@ pub const WORKER_REQUEST_TIMEOUT: Duration = Duration::from_secs(6);
 pub const MEDIA_RESULT_KEPT: Duration = Duration::from_secs(60);
 /// How long an edge tries to find or open a room's home.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an edge waits before it looks again for a home that turned out to be elsewhere.
+pub const REOPEN_BACKOFF: Duration = Duration::from_millis(50);
+/// How long an edge waits for a snapshot that it asked for, before it asks again.
+pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a room that was asked for and never joined is remembered.
 pub const ASKED_ROOM_KEPT: Duration = Duration::from_secs(600);
 /// Shortest time between two connection-quality updates of one peer.
