@@ -172,14 +172,15 @@ impl EdgeRoom {
                 },
                 false => HomeMessage::SessionClosed { session, peer },
             };
-            self.to_home(message, now, now);
+            self.tell_home(message, now, now);
         }
     }
 
     /// The answer to [`EdgeEffect::Open`].
     pub fn handle_opened(&mut self, result: Result<(NodeId, Epoch), RequestError>, now: Instant) {
         match result {
-            Ok((home, epoch)) => self.opened(home, epoch),
+            Ok((home, epoch)) if matches!(self.home, Home::Opening(_)) => self.found(home, epoch),
+            Ok(_) => {}
             Err(error) => self.not_opened(&error, now),
         }
     }
@@ -246,7 +247,7 @@ impl EdgeRoom {
 
     fn snapshot(&mut self, view: RoomView, now: Instant) {
         self.snapshot_due = None;
-        self.home = Home::Known(view.home.clone(), self.newest);
+        self.found(view.home.clone(), self.newest);
         let new = Arc::new(view);
         if let Some(old) = self.view.replace(Arc::clone(&new)) {
             self.tell_difference(&old, &new);

@@ -45,7 +45,7 @@ impl EdgeRoom {
         if self.waiting.len() >= limits::ROOM_MAILBOX {
             return self.fail(session, request, body, RequestError::Busy);
         }
-        self.to_home(
+        self.tell_home(
             HomeMessage::Request {
                 session,
                 peer,
@@ -58,7 +58,7 @@ impl EdgeRoom {
     }
 
     /// Sends a message to the home, or lets it wait for one. `since` is when its session asked.
-    pub(super) fn to_home(&mut self, message: HomeMessage, since: Instant, now: Instant) {
+    pub(super) fn tell_home(&mut self, message: HomeMessage, since: Instant, now: Instant) {
         match &self.home {
             Home::Known(home, epoch) => {
                 let (home, epoch) = (home.clone(), *epoch);
@@ -73,10 +73,8 @@ impl EdgeRoom {
         }
     }
 
-    pub(super) fn opened(&mut self, home: NodeId, epoch: Epoch) {
-        if !matches!(self.home, Home::Opening(_)) {
-            return;
-        }
+    /// The home is known: what waited for it is sent.
+    pub(super) fn found(&mut self, home: NodeId, epoch: Epoch) {
         self.newest = self.newest.max(epoch);
         self.home = Home::Known(home.clone(), epoch);
         for Waiting { message, since } in std::mem::take(&mut self.waiting) {

@@ -86,7 +86,7 @@ impl Shape {
         };
         let others = view.producers_in_order().into_iter().filter(|producer| {
             let owner = view.peers.get(&producer.peer);
-            owner.is_some_and(|owner| owner.public_id != joined.public_id)
+            owner.is_some_and(|owner| owner.connection != facts.connection)
         });
         json(&wire::JoinAnswer {
             existing_producers: others.map(|producer| producer.id.to_string()).collect(),
