@@ -16,6 +16,20 @@ pub const IMAGE_URL_BYTES: usize = 2_048;
 pub const APP_DATA_BYTES: usize = 16_384;
 /// Largest RTP, DTLS or SCTP parameters of one request, in bytes of JSON.
 pub const PARAMETERS_BYTES: usize = 65_536;
+/// Most codecs in one set of RTP parameters or capabilities.
+pub const RTP_CODECS: usize = 128;
+/// Most encodings in one set of RTP parameters.
+pub const RTP_ENCODINGS: usize = 8;
+/// Most header extensions in one set of RTP parameters or capabilities.
+pub const RTP_HEADER_EXTENSIONS: usize = 64;
+/// Most format parameters, and most feedback kinds, of one codec.
+pub const RTP_CODEC_DETAILS: usize = 64;
+/// Longest text in RTP parameters (mid, rid, cname, msid, a format parameter), in bytes.
+pub const RTP_TEXT_BYTES: usize = 255;
+/// Most spatial, and most temporal, layers of one encoding.
+pub const RTP_LAYERS: u8 = 4;
+/// Most fingerprints in one set of DTLS parameters.
+pub const DTLS_FINGERPRINTS: usize = 16;
 /// Deepest nesting of a client's JSON that is looked into.
 pub const JSON_DEPTH: usize = 64;
 /// Longest text from a client that an error message repeats, in bytes.
@@ -35,6 +49,8 @@ pub const ROOM_MAILBOX: usize = 8_192;
 pub const BUS_QUEUE: usize = 65_536;
 /// Media commands waiting for one peer; past it the command fails.
 pub const MEDIA_PEER_QUEUE: usize = 4_096;
+/// Results of media commands that are kept for repeats, per room.
+pub const MEDIA_RESULTS: usize = 16_384;
 /// Media events waiting to be carried to their homes.
 pub const MEDIA_EVENTS: usize = 65_536;
 /// Media commands of one room that may await their results.
@@ -50,6 +66,12 @@ pub const MEDIA_COMMAND_TIMEOUT: Duration = Duration::from_secs(8);
 pub const WORKER_REQUEST_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a command's result is kept, so that a repeated command gets the first answer.
 pub const MEDIA_RESULT_KEPT: Duration = Duration::from_secs(60);
+/// How long closing the media side may take before it is left to the end of the process.
+pub const MEDIA_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long to wait before trying again to replace a dead worker.
+pub const WORKER_RETRY_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the CPU time of workers is read and what has expired is forgotten.
+pub const MEDIA_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an edge tries to find or open a room's home.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an edge waits before it looks again for a home that turned out to be elsewhere.
