@@ -1,0 +1,36 @@
+//! The lines that operators of such servers look for in a log, and the counters beside them.
+
+use model::{RoomId, Source};
+use room::RoomEvent;
+
+/// Logs one fact of a room.
+pub(crate) fn event(room: &RoomId, event: &RoomEvent) {
+    match event {
+        RoomEvent::PeerJoined { public_id, .. } => tracing::info!(peer = %public_id, "Peer {public_id} joined room {room}"),
+        RoomEvent::PeerLeft { public_id, reason, .. } => {
+            tracing::info!(peer = %public_id, ?reason, "Peer {public_id} left room {room}");
+        }
+        RoomEvent::RouterOpened { seat } => tracing::debug!(worker = %seat.worker, "router asked for"),
+        RoomEvent::RouterClosed { seat } => tracing::debug!(worker = %seat.worker, "router given back"),
+        RoomEvent::SeatLost { seat } => tracing::warn!(worker = %seat.worker, node = %seat.node, "seat lost"),
+        RoomEvent::TransportOpened { direction, public_id, transport } => {
+            tracing::info!(peer = %public_id, %transport, "Created {} transport for {public_id}", direction.as_str());
+        }
+        RoomEvent::TransportConnected { transport, public_id, .. } => {
+            tracing::info!(peer = %public_id, "Transport {transport} connected");
+        }
+        RoomEvent::TransportClosed { transport, .. } => tracing::debug!(%transport, "transport closed"),
+        RoomEvent::ProducerOpened { producer, kind, source, public_id } => {
+            let screen = if *source == Source::Screen { " - SCREEN" } else { "" };
+            tracing::info!(peer = %public_id, "Producer created: {producer} ({kind}{screen}) for {public_id}");
+        }
+        RoomEvent::ProducerClosed { producer, reason, .. } => tracing::info!(?reason, "Producer closed: {producer}"),
+        RoomEvent::ConsumerOpened { consumer, producer, public_id, .. } => {
+            tracing::info!(peer = %public_id, "Consumer created: {consumer} for producer {producer}");
+        }
+        RoomEvent::ConsumerResumed { consumer, public_id } => {
+            tracing::info!(peer = %public_id, "Consumer resumed: {consumer}");
+        }
+        RoomEvent::ConsumerClosed { consumer, .. } => tracing::debug!(%consumer, "consumer closed"),
+    }
+}
