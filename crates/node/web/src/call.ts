@@ -49,7 +49,7 @@ export class Call {
       leave: () => this.room.leave(),
     });
     this.details = new Details(room, () => this.toggleDetails());
-    this.header = new Header(options.roomId, (message) => this.notices.show(message));
+    this.header = new Header(options.roomId, this.notices);
     const stage = h("div", { class: "call-main" }, this.grid.element, this.details.element);
     this.element = h("main", { class: "call" }, this.header.element, this.banner.element, stage, this.controls.element, this.notices.element, this.audio.element);
     this.stop = [...this.listen(), listenToKeys(this.keys())];

@@ -87,7 +87,8 @@ export class Grid {
 
   private arrange(): void {
     this.size(this.stage, 0);
-    if (this.element.dataset.stage !== "true") this.size(this.strip, LEAST_WIDTH);
+    if (this.element.dataset.stage === "true") this.strip.removeAttribute("style");
+    else this.size(this.strip, LEAST_WIDTH);
     this.tellSizes();
   }
 

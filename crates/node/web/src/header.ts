@@ -2,6 +2,7 @@
 import { h, text } from "./dom.ts";
 import { icon, logo } from "./icons.ts";
 import { pathOfRoom } from "./names.ts";
+import type { Notices } from "./notices.ts";
 
 const DONE_MS = 2_000;
 
@@ -12,7 +13,7 @@ export class Header {
 
   constructor(
     private readonly roomId: string,
-    private readonly tell: (message: string) => void,
+    private readonly notices: Notices,
   ) {
     this.copy = h(
       "button",
@@ -33,10 +34,10 @@ export class Header {
       await navigator.clipboard.writeText(link);
     } catch {
       // Without https there is no clipboard: the link is shown to be copied by hand.
-      return this.tell(`Link to this room: ${link}`);
+      return this.notices.show(`Link to this room: ${link}`);
     }
     this.copy.replaceChildren(icon("check"), h("span", {}, "Copied"));
-    this.tell("Link copied");
+    this.notices.say("Link copied");
     setTimeout(() => this.copy.replaceChildren(icon("link"), h("span", {}, "Copy link")), DONE_MS);
   }
 }

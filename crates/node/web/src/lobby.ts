@@ -110,6 +110,7 @@ export class Lobby {
     text(this.problem, explainAll(media));
     this.problem.hidden = this.problem.textContent === "";
     const heard = media.microphoneOn ? media.tracks.microphone : null;
+    this.level.hidden = heard === null;
     if (heard !== this.metered) this.meter.follow((this.metered = heard), this.level);
   }
 

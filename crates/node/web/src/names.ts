@@ -42,6 +42,7 @@ export function initials(name: string): string {
 /** A hue in degrees that stays the same for an id. */
 export function hueOf(id: string): number {
   let sum = 7;
-  for (const char of id) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 3600;
-  return sum % 360;
+  for (const char of id) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973;
+  // Steps of about the golden angle set even neighbouring sums well apart.
+  return (sum * 137) % 360;
 }
