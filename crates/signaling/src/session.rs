@@ -45,6 +45,7 @@ pub struct SessionConfig {
 
 /// One signaling connection.
 pub struct Session {
+    id: SessionId,
     limits: Arc<Limits>,
     seed: u128,
     translator: Box<dyn Translator>,
@@ -88,6 +89,7 @@ impl Session {
             edges: config.edges,
         };
         Self {
+            id: config.id,
             limits: config.limits,
             seed: config.seed,
             translator: config.dialect.translator(Arc::new(facts)),
@@ -100,6 +102,12 @@ impl Session {
             effects: VecDeque::new(),
             over: false,
         }
+    }
+
+    /// Its number at this edge.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
     }
 
     /// The client wrote a frame.
