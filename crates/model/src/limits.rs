@@ -82,6 +82,10 @@ pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const ASKED_ROOM_KEPT: Duration = Duration::from_secs(600);
 /// Shortest time between two connection-quality updates of one peer.
 pub const QUALITY_INTERVAL: Duration = Duration::from_secs(1);
+/// A speaker who was not heard for this long speaks no more. Levels come once a second.
+pub const SPEAKER_SILENCE: Duration = Duration::from_millis(1_600);
+/// Audio levels of one report that are looked at.
+pub const AUDIO_LEVELS: usize = 16;
 /// Time a peer gets to rebuild its media after its seat died.
 pub const REBUILD_DEADLINE: Duration = Duration::from_secs(20);
 /// Full rosters are sent at once up to this many peers, and joined together beyond.
