@@ -96,8 +96,18 @@ struct JoinUnderWay {
 struct Attached {
     peer: PeerId,
     audience: Audience,
-    /// Its join was answered: what it did not find in the room then, it is told from now on.
-    joined: bool,
+    standing: Standing,
+}
+
+/// How far a session's join has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// No home has heard of its peer.
+    Hoping,
+    /// A home has heard of it, and may have made it a peer.
+    Asked,
+    /// It is a peer: what it did not find in the room when it came, it is told from now on.
+    Joined,
 }
 
 impl EdgeRoom {
@@ -129,11 +139,16 @@ impl EdgeRoom {
         join: Box<Join>,
         now: Instant,
     ) {
-        let joined = self
-            .sessions
-            .get(&session)
-            .is_some_and(|attached| attached.peer == peer && attached.joined);
-        self.sessions.insert(session, Attached { peer, audience, joined });
+        let before = self.sessions.get(&session).filter(|attached| attached.peer == peer);
+        let standing = before.map_or(Standing::Hoping, |attached| attached.standing);
+        self.sessions.insert(
+            session,
+            Attached {
+                peer,
+                audience,
+                standing,
+            },
+        );
         self.request(session, peer, request, Request::Join(join), now);
     }
 
@@ -157,12 +172,11 @@ impl EdgeRoom {
         if !self.is_attached(session, peer) {
             return;
         }
-        let known = self.is_known_at_home(session);
-        self.sessions.remove(&session);
+        let attached = self.sessions.remove(&session);
         self.joins.retain(|(joining, _), _| *joining != session);
         self.unseen.retain(|(joined, ..)| *joined != session);
         self.waiting.retain(|waiting| !waiting.is_request_of(session));
-        if known {
+        if attached.is_some_and(|attached| attached.standing != Standing::Hoping) {
             let message = match left {
                 true => HomeMessage::Request {
                     session,
@@ -254,7 +268,7 @@ impl EdgeRoom {
         }
         self.send_rosters(now);
         for (session, request, joined) in std::mem::take(&mut self.unseen) {
-            self.welcome(session, request, joined, now);
+            self.show(session, request, joined, Arc::clone(&new));
         }
     }
 
@@ -304,22 +318,31 @@ impl EdgeRoom {
         }
     }
 
-    /// A join was granted: the session sees the room as it is now, and is told every change from here on.
+    /// A join was granted. If the copy of the view is not the one that the home looked at, the session waits for a newer one.
     fn welcome(&mut self, session: SessionId, request: RequestId, joined: Joined, now: Instant) {
-        let newest = self.newest;
-        let current = self
+        let Some(attached) = self.sessions.get(&session) else {
+            return;
+        };
+        let (newest, peer) = (self.newest, attached.peer);
+        let view = self
             .view
             .as_ref()
-            .filter(|view| view.epoch == newest && self.snapshot_due.is_none())
-            .cloned();
-        let Some(view) = current else {
-            self.unseen.push((session, request, joined));
-            return self.lost_track(now);
-        };
+            .filter(|view| view.epoch == newest && view.peers.contains_key(&peer));
+        match view.filter(|_| self.snapshot_due.is_none()).cloned() {
+            Some(view) => self.show(session, request, joined, view),
+            None => {
+                self.unseen.push((session, request, joined));
+                self.lost_track(now);
+            }
+        }
+    }
+
+    /// The session sees the room as it is now, and is told every change from here on.
+    fn show(&mut self, session: SessionId, request: RequestId, joined: Joined, view: Arc<RoomView>) {
         let Some(attached) = self.sessions.get_mut(&session) else {
             return;
         };
-        attached.joined = true;
+        attached.standing = Standing::Joined;
         if joined.repeated {
             let peer = attached.peer;
             self.send_roster_to(&view, |attached| attached.peer == peer);
@@ -327,9 +350,16 @@ impl EdgeRoom {
         self.answer(session, request, Ok(Reply::Joined(joined)), Some(view));
     }
 
-    /// A join failed. A session that was no peer before looks at the room no more.
+    /// A join failed. A session that is no peer and has no other join under way looks at the room no more.
     fn turn_away(&mut self, session: SessionId, request: RequestId, error: RequestError) {
-        if !self.is_known_at_home(session) {
+        let joined = self
+            .sessions
+            .get(&session)
+            .is_some_and(|attached| attached.standing == Standing::Joined);
+        let hopes = self.joins.keys().any(|(joining, _)| *joining == session)
+            || self.waiting.iter().any(|waiting| waiting.is_join_of(session))
+            || self.unseen.iter().any(|(unseen, ..)| *unseen == session);
+        if !joined && !hopes {
             self.sessions.remove(&session);
         }
         self.answer(session, request, Err(error), None);
@@ -361,12 +391,5 @@ impl EdgeRoom {
         self.sessions
             .get(&session)
             .is_some_and(|attached| attached.peer == peer)
-    }
-
-    /// True when the home has, or may have, a peer of this session.
-    fn is_known_at_home(&self, session: SessionId) -> bool {
-        self.sessions.get(&session).is_some_and(|attached| attached.joined)
-            || self.joins.keys().any(|(joining, _)| *joining == session)
-            || self.unseen.iter().any(|(joined, ..)| *joined == session)
     }
 }

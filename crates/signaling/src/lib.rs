@@ -6,7 +6,10 @@
 //! happened, `poll_effect` says what is to be done, `poll_timeout` when `handle_timeout` wants to be called.
 //!
 //! Room state is not here (the crate `room` has it), nor are sockets (the crate `node` has them).
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)
+)]
 
 pub mod dialect;
 mod edge;

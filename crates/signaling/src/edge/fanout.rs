@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use model::{PeerId, Removed, RoomView, SessionId, Update};
 
-use super::{Attached, EdgeEffect, EdgeRoom};
+use super::{Attached, EdgeEffect, EdgeRoom, Standing};
 use crate::dialect::{Addressed, Dialect, Extensions};
 use crate::{Outbound, SessionMessage};
 
@@ -29,7 +29,9 @@ impl EdgeRoom {
         let left = removed.peer.as_ref().map(|peer| peer.id);
         let listeners = self.listeners(|attached| {
             let peer = attached.peer;
-            attached.joined && (view.peers.contains_key(&peer) || left == Some(peer)) && also(peer)
+            attached.standing == Standing::Joined
+                && (view.peers.contains_key(&peer) || left == Some(peer))
+                && also(peer)
         });
         for (dialect, listeners) in listeners {
             let rendered = dialect.render_update(view, update, removed);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use model::{Epoch, HomeMessage, Join, NodeId, PeerId, Request, RequestError, RequestId, SessionId, limits};
 
-use super::{EdgeEffect, EdgeRoom, Home, JoinUnderWay, NOBODY_ASKED};
+use super::{EdgeEffect, EdgeRoom, Home, JoinUnderWay, NOBODY_ASKED, Standing};
 
 /// A search for the home.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,17 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn is_request_of(&self, asking: SessionId) -> bool {
         matches!(&self.message, HomeMessage::Request { session, .. } if *session == asking)
+    }
+
+    pub(super) fn is_join_of(&self, asking: SessionId) -> bool {
+        self.is_request_of(asking)
+            && matches!(
+                &self.message,
+                HomeMessage::Request {
+                    body: Request::Join(_),
+                    ..
+                }
+            )
     }
 
     fn may_make_the_room(&self) -> bool {
@@ -112,6 +123,13 @@ impl EdgeRoom {
         if now >= since + limits::OPEN_TIMEOUT {
             return self.turn_away(session, request, RequestError::TimedOut);
         }
+        let hoping = self
+            .sessions
+            .get_mut(&session)
+            .filter(|attached| attached.standing == Standing::Asked);
+        if let Some(attached) = hoping {
+            attached.standing = Standing::Hoping;
+        }
         let body = Request::Join(join);
         let place = self.waiting.partition_point(|waiting| waiting.since <= since);
         let message = HomeMessage::Request {
@@ -170,6 +188,9 @@ impl EdgeRoom {
             body: Request::Join(join),
         } = message
         {
+            if let Some(attached) = self.sessions.get_mut(session) {
+                attached.standing = attached.standing.max(Standing::Asked);
+            }
             let join: Box<Join> = join.clone();
             let peer: PeerId = *peer;
             self.joins
