@@ -22,6 +22,8 @@ pub(crate) struct Home {
     pub(crate) denials: usize,
     /// What joins are refused with.
     pub(crate) refuses_joins: Option<RequestError>,
+    /// An update that comes between the next peer's joining and the answer to it.
+    pub(crate) slips_in: Option<Update>,
     known_to_edge: bool,
     made: u128,
 }
@@ -36,6 +38,7 @@ impl Home {
             was_deaf: false,
             denials: 0,
             refuses_joins: None,
+            slips_in: None,
             known_to_edge: false,
             made: 0,
         }
@@ -149,6 +152,9 @@ impl Home {
             video_paused: false,
             quality: None,
         }));
+        if let Some(update) = self.slips_in.take() {
+            self.update(update);
+        }
         Ok(Reply::Joined(Joined {
             public_id,
             role,

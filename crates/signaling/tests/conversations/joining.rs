@@ -1,5 +1,6 @@
 //! The ordinary course: join, produce, leave, and the requests that come too early or for the wrong room.
 
+use model::{ConsumerKind, MediaKind, ProducerId, ProducerView, Source, Update};
 use serde_json::json;
 
 use crate::world::World;
@@ -275,4 +276,28 @@ fn a_taken_user_id_falls_back_to_the_socket() {
     assert!(list.contains(r#""id":"a""#) && list.contains(r#""id":"s2""#), "{list}");
     world.emit(ada, "get-socket-id-for-user", &json!({"userId": "a"}));
     assert_eq!(world.heard(ada), [r#"ack 3 {"socketId":"s1"}"#]);
+}
+
+#[test]
+fn what_a_joiner_finds_it_is_not_told_as_well() {
+    let mut world = World::new();
+    let (ada, bob) = (world.joined("r", "a"), world.connect());
+    world.heard(ada);
+    let update = Update::ProducerOpened(ProducerView {
+        id: ProducerId::from_random(99),
+        number: 99,
+        peer: world.home("r").peer("a"),
+        kind: MediaKind::Audio,
+        source: Source::Microphone,
+        paused: false,
+        consumer_kind: ConsumerKind::Simple,
+        app_data: None,
+    });
+    world.home("r").slips_in = Some(update);
+    world.emit(bob, "join-mediasoup-room", &json!({"roomId": "r"}));
+    let found = ProducerId::from_random(99);
+    let answer = format!(r#"ack 1 {{"existingProducers":["{found}"]}}"#);
+    let heard = world.heard(bob);
+    assert!(heard[0].starts_with("participant-list-update"));
+    assert_eq!(heard[1..].join("\n"), answer);
 }
