@@ -166,7 +166,7 @@ impl Driver {
         let network = Network::new(options.sockets)?;
         let waker = network.waker();
         let (commands, queue) = sync_channel(COMMANDS_MAX);
-        let (ready, started) = std::sync::mpsc::channel();
+        let (ready, started) = sync_channel(1);
         let run = move || {
             let pinned = options.core.map_or(Ok(()), pin_to);
             let usable = pinned.is_ok();
