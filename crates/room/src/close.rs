@@ -108,3 +108,66 @@ impl Room {
         Some(known)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::RoomEvent;
+    use crate::tests::{Stage, camera};
+
+    #[test]
+    fn a_closed_producer_ends_its_consumers_also_those_in_flight() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let producer = stage.producer(&ann, camera());
+        let consumer = stage.consumer(&bob, producer);
+        let flying = stage.ask(&bob, Stage::consume(producer));
+        let open = stage.commands[0].clone();
+        stage.forget_log();
+        let closed = stage.ask(&ann, Request::CloseProducer(producer));
+        assert_eq!(stage.reply(closed), Ok(Reply::Done), "the seat is not waited for");
+        assert_eq!(stage.reply(flying), Err(RequestError::ProducerNotFound));
+        let told = stage.told("e2");
+        assert!(
+            matches!(told[..], [EdgeMessage::Update { .. }, EdgeMessage::Reply { .. }]),
+            "{told:?}"
+        );
+        assert!(matches!(
+            stage.actions()[1..],
+            [MediaAction::CloseProducer(closed), MediaAction::CloseConsumer(_)] if closed == producer
+        ));
+        stage.answer(&open, Ok(crate::tests::good(&open.action)));
+        let kind = MediaKind::Video;
+        assert!(stage.events().contains(&RoomEvent::ConsumerClosed { consumer, kind }));
+        assert_eq!(
+            stage.done(&bob, Request::ResumeConsumer(consumer)),
+            Err(RequestError::ConsumerNotFound)
+        );
+        assert_eq!(stage.replies(flying).len(), 1, "the late result is nobody's");
+        assert!(stage.room.consumers.is_empty());
+    }
+
+    #[test]
+    fn only_own_things_are_closed() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let producer = stage.producer(&ann, camera());
+        let consumer = stage.consumer(&bob, producer);
+        assert_eq!(
+            stage.done(&bob, Request::CloseProducer(producer)),
+            Err(RequestError::ProducerNotFound)
+        );
+        assert_eq!(
+            stage.done(&ann, Request::CloseConsumer(consumer)),
+            Err(RequestError::ConsumerNotFound)
+        );
+        let closed = stage.ask(&bob, Request::CloseConsumer(consumer));
+        assert_eq!(stage.reply(closed), Ok(Reply::Done));
+        assert_eq!(stage.actions(), [MediaAction::CloseConsumer(consumer)]);
+        assert_eq!(
+            stage.done(&bob, Request::CloseConsumer(consumer)),
+            Err(RequestError::ConsumerNotFound)
+        );
+    }
+}

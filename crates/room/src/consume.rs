@@ -115,3 +115,83 @@ impl Room {
         Ok(Reply::Consumed(Box::new(consumed)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, audio, camera, rtp};
+
+    #[test]
+    fn it_describes_the_producer_as_it_is_when_the_consumer_is_there() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let producer = stage.producer(&ann, camera());
+        let request = stage.ask(&bob, Stage::consume(producer));
+        stage.ask(&ann, Request::PauseProducer(producer));
+        let pause = stage.commands[1].clone();
+        stage.answer(&pause, Ok(MediaReply::Done));
+        stage.settle();
+        let Ok(Reply::Consumed(consumed)) = stage.reply(request) else {
+            panic!("{:?}", stage.replies(request));
+        };
+        assert!(consumed.producer_paused);
+        assert_eq!((consumed.producer, consumed.kind), (producer, MediaKind::Video));
+        assert_eq!((consumed.source, consumed.app_data), (Source::Camera, Some(rtp("{}"))));
+        assert_eq!(consumed.public_id, stage.room.view().peers[&ann.peer].public_id);
+        assert_ne!(
+            stage.consumer(&bob, producer),
+            consumed.consumer,
+            "every consume makes a new one"
+        );
+    }
+
+    #[test]
+    fn what_can_not_be_consumed() {
+        let mut stage = Stage::with_limits(Limits {
+            consumers_per_peer: 1,
+            ..Limits::default()
+        });
+        let ann = stage.join_with_transports("e1");
+        let producer = stage.producer(&ann, audio());
+        assert_eq!(
+            stage.done(&ann, Stage::consume(producer)),
+            Err(RequestError::ProducerNotFound),
+            "its own"
+        );
+        let (bob, _) = stage.join_with("e1", |join| join.rtp_capabilities = None);
+        assert_eq!(
+            stage.done(&bob, Stage::consume(producer)),
+            Err(RequestError::ReceiveTransportNotFound)
+        );
+        stage.transport(&bob, Direction::Recv);
+        let unknown = Stage::consume(ProducerId::UNKNOWN);
+        assert_eq!(stage.done(&bob, unknown), Err(RequestError::ProducerNotFound));
+        assert_eq!(
+            stage.done(&bob, Stage::consume(producer)),
+            Err(RequestError::CannotConsume)
+        );
+        let with_capabilities = Request::Consume {
+            producer,
+            transport: None,
+            rtp_capabilities: Some(rtp("own")),
+        };
+        assert!(stage.done(&bob, with_capabilities.clone()).is_ok());
+        let refused = stage.done(&bob, with_capabilities);
+        assert!(matches!(refused, Err(RequestError::LimitReached { value: 1, .. })));
+    }
+
+    #[test]
+    fn a_producer_that_is_still_opening_can_not_be_consumed() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e1"));
+        stage.ask(&ann, Request::Produce(Box::new(audio())));
+        let MediaAction::OpenProducer { producer, .. } = stage.actions()[0] else {
+            panic!("{:?}", stage.actions());
+        };
+        let refused = stage.ask(&bob, Stage::consume(producer));
+        assert_eq!(stage.reply(refused), Err(RequestError::ProducerNotFound));
+        let refused = stage.ask(&ann, Request::CloseProducer(producer));
+        assert_eq!(stage.reply(refused), Err(RequestError::ProducerNotFound));
+    }
+}

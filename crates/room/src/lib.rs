@@ -27,6 +27,8 @@ mod seat;
 mod speaker;
 mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use std::collections::{BTreeMap, VecDeque};

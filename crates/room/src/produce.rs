@@ -124,3 +124,133 @@ impl Room {
         Ok(Reply::Produced { producer })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, audio, camera, rtp};
+
+    fn produce(made_of: Produce) -> Request {
+        Request::Produce(Box::new(made_of))
+    }
+
+    fn transport_of(action: &MediaAction) -> Option<TransportId> {
+        match action {
+            MediaAction::OpenProducer { transport, .. } => Some(*transport),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn it_takes_the_named_transport_else_the_newest_that_sends() {
+        let mut stage = Stage::new();
+        let who = stage.join("e1");
+        assert_eq!(
+            stage.done(&who, produce(audio())),
+            Err(RequestError::SendTransportNotFound)
+        );
+        let recv = stage.transport(&who, Direction::Recv);
+        assert_eq!(
+            stage.done(&who, produce(audio())),
+            Err(RequestError::SendTransportNotFound)
+        );
+        let (old, new) = (
+            stage.transport(&who, Direction::Send),
+            stage.transport(&who, Direction::Send),
+        );
+        for (named, taken) in [
+            (Some(old), old),
+            (None, new),
+            (Some(TransportId::UNKNOWN), new),
+            (Some(recv), new),
+        ] {
+            let mut made_of = audio();
+            made_of.transport = named;
+            made_of.mid = None;
+            made_of.rtp_parameters = rtp(&format!("{named:?}"));
+            stage.ask(&who, produce(made_of));
+            assert_eq!(stage.actions().iter().find_map(transport_of), Some(taken));
+            stage.settle();
+        }
+    }
+
+    #[test]
+    fn all_are_told_before_the_reply_and_only_after_the_seat_did_it() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        stage.forget_log();
+        let request = stage.ask(&who, produce(audio()));
+        assert!(stage.updates("e1").is_empty());
+        stage.settle();
+        let told = stage.told("e1");
+        let [EdgeMessage::Update { update, .. }, EdgeMessage::Reply { .. }] = &told[..] else {
+            panic!("{told:?}");
+        };
+        let Update::ProducerOpened(view) = update else {
+            panic!("{update:?}");
+        };
+        assert_eq!(stage.reply(request), Ok(Reply::Produced { producer: view.id }));
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_producer_and_a_changed_one_replaces_it() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let (first, second) = (stage.ask(&who, produce(camera())), stage.ask(&who, produce(camera())));
+        assert_eq!(stage.commands.len(), 1);
+        stage.settle();
+        assert_eq!(stage.reply(first), stage.reply(second));
+        let version = stage.room.view().version;
+        let producer = stage.producer(&who, camera());
+        assert_eq!(stage.reply(first), Ok(Reply::Produced { producer }));
+        assert_eq!(stage.room.view().version, version, "told once");
+
+        let mut changed = camera();
+        changed.rtp_parameters = rtp("changed");
+        let replacement = stage.producer(&who, changed);
+        assert_ne!(replacement, producer);
+        let closed = Update::ProducerClosed {
+            producer,
+            reason: ProducerClosedReason::Replaced,
+        };
+        assert!(stage.updates("e1").contains(&closed));
+        assert_eq!(stage.room.view().producers.keys().collect::<Vec<_>>(), [&replacement]);
+    }
+
+    #[test]
+    fn one_in_flight_can_be_replaced() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let first = stage.ask(&who, produce(camera()));
+        let mut changed = camera();
+        changed.rtp_parameters = rtp("changed");
+        let second = stage.ask(&who, produce(changed));
+        assert!(matches!(stage.reply(first), Err(RequestError::Invalid(_))));
+        let actions = stage.actions();
+        assert!(matches!(
+            actions[..],
+            [MediaAction::OpenProducer { producer: a, .. }, MediaAction::CloseProducer(b), MediaAction::OpenProducer { .. }]
+                if a == b
+        ));
+        stage.settle();
+        assert!(stage.reply(second).is_ok());
+        assert_eq!(stage.room.view().producers.len(), 1);
+    }
+
+    #[test]
+    fn producers_are_bounded_and_a_replacement_is_no_more() {
+        let mut stage = Stage::with_limits(Limits {
+            producers_per_peer: 1,
+            ..Limits::default()
+        });
+        let who = stage.join_with_transports("e1");
+        stage.producer(&who, camera());
+        let refused = stage.done(&who, produce(audio()));
+        let limit = "producers_per_peer".to_owned();
+        assert_eq!(refused, Err(RequestError::LimitReached { limit, value: 1 }));
+        let mut changed = camera();
+        changed.rtp_parameters = rtp("changed");
+        stage.producer(&who, changed);
+    }
+}

@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     CommandId, ConsumerId, Direction, JsonText, Limits, MediaKind, NodeId, PeerId, Produce, ProducerId, PublicId,
-    RequestError, Role, Seat, SessionId, TransportId,
+    RequestError, Seat, SessionId, TransportId,
 };
 
 use crate::Room;
 
-/// A joined peer. Its place in the roster, name and mute state are in the view.
+/// A joined peer. Its place in the roster, name, role and mute state are in the view.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) edge: NodeId,
     pub(crate) session: SessionId,
     pub(crate) public_id: PublicId,
-    pub(crate) role: Role,
     pub(crate) rebuilds: bool,
     pub(crate) rtp_capabilities: Option<JsonText>,
     pub(crate) seat: Option<Seat>,

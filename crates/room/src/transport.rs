@@ -151,3 +151,103 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, rtp};
+
+    fn connect(transport: TransportId, parameters: &str) -> Request {
+        Request::ConnectTransport {
+            transport,
+            dtls_parameters: rtp(parameters),
+        }
+    }
+
+    #[test]
+    fn connecting_again_with_the_same_parameters_is_done_already() {
+        let mut stage = Stage::new();
+        let who = stage.join("e1");
+        let transport = stage.transport(&who, Direction::Send);
+        let first = stage.ask(&who, connect(transport, "dtls"));
+        let repeat = stage.ask(&who, connect(transport, "dtls"));
+        let other = stage.ask(&who, connect(transport, "other"));
+        assert_eq!(stage.commands.len(), 1, "the repeat joins the command in flight");
+        assert!(matches!(stage.reply(other), Err(RequestError::Invalid(_))));
+        stage.settle();
+        assert_eq!(
+            [stage.reply(first), stage.reply(repeat)],
+            [Ok(Reply::Done), Ok(Reply::Done)]
+        );
+        let again = stage.ask(&who, connect(transport, "dtls"));
+        assert_eq!(stage.reply(again), Ok(Reply::Done));
+        assert!(matches!(
+            stage.done(&who, connect(transport, "other")),
+            Err(RequestError::Invalid(_))
+        ));
+    }
+
+    #[test]
+    fn a_failed_connect_can_be_tried_again() {
+        let mut stage = Stage::new();
+        let who = stage.join("e1");
+        let transport = stage.transport(&who, Direction::Send);
+        let failed = stage.ask(&who, connect(transport, "bad"));
+        let command = stage.commands[0].clone();
+        stage.answer(&command, Err(MediaError::Invalid("fingerprints".to_owned())));
+        assert_eq!(
+            stage.reply(failed),
+            Err(RequestError::Invalid("fingerprints".to_owned()))
+        );
+        assert_eq!(stage.done(&who, connect(transport, "good")), Ok(Reply::Done));
+    }
+
+    #[test]
+    fn only_own_open_transports_connect() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join("e1"), stage.join("e1"));
+        let transport = stage.transport(&ann, Direction::Send);
+        let not_found = Err(RequestError::TransportNotFound);
+        assert_eq!(stage.done(&bob, connect(transport, "dtls")), not_found);
+        assert_eq!(stage.done(&ann, connect(TransportId::UNKNOWN, "dtls")), not_found);
+    }
+
+    #[test]
+    fn transports_are_bounded_and_failed_ones_do_not_count() {
+        let mut stage = Stage::with_limits(Limits {
+            transports_per_peer: 2,
+            ..Limits::default()
+        });
+        let who = stage.join("e1");
+        stage.transport(&who, Direction::Send);
+        let failed = stage.ask(&who, Request::OpenTransport(Direction::Recv));
+        let refused = stage.done(&who, Request::OpenTransport(Direction::Recv));
+        assert!(matches!(refused, Err(RequestError::LimitReached { value: 2, .. })));
+        stage.settle();
+        assert!(stage.reply(failed).is_ok());
+
+        let other = stage.join("e1");
+        let failed = stage.ask(&other, Request::OpenTransport(Direction::Recv));
+        let command = stage.commands[0].clone();
+        stage.answer(&command, Err(MediaError::Worker("no port".to_owned())));
+        assert!(matches!(
+            stage.reply(failed),
+            Err(RequestError::Media(MediaError::Worker(_)))
+        ));
+        assert!(matches!(stage.actions()[..], [MediaAction::CloseTransport(_)]));
+        stage.transport(&other, Direction::Recv);
+        stage.transport(&other, Direction::Recv);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_is_a_failure() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let request = stage.ask(&who, Request::OpenTransport(Direction::Send));
+        let command = stage.commands[0].clone();
+        stage.answer(&command, Ok(MediaReply::Done));
+        assert!(matches!(stage.reply(request), Err(RequestError::Media(_))));
+        assert!(matches!(stage.actions()[..], [MediaAction::CloseTransport(_)]));
+    }
+}
