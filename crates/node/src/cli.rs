@@ -3,11 +3,14 @@
 //! Values are not looked at here: a flag is one more source of settings (`config.rs`).
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{ConfigError, Effect, Fallback, Problem, SETTINGS, Setting};
+use crate::config::{self, ConfigError, Effect, Effective, Fallback, Loaded, Problem, SETTINGS, Setting, Sources};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -34,6 +37,89 @@ pub(crate) enum Stop {
     Text(String),
     /// Every mistake of the command line.
     Wrong(ConfigError),
+}
+
+/// The exit code of a mistake in the command line or the configuration.
+const EXIT_WRONG: u8 = 2;
+
+impl Stop {
+    /// Prints what there is to say; 0 for a text, 2 for mistakes.
+    pub(crate) fn exit(self) -> ExitCode {
+        match self {
+            Self::Text(text) => {
+                print(io::stdout(), format_args!("{}", text.trim_end()));
+                ExitCode::SUCCESS
+            }
+            Self::Wrong(error) => wrong(&error),
+        }
+    }
+}
+
+/// Prints mistakes; the exit code is 2.
+pub(crate) fn wrong(error: &ConfigError) -> ExitCode {
+    print(io::stderr(), error);
+    ExitCode::from(EXIT_WRONG)
+}
+
+/// Says why the node did not start; the exit code is 1.
+pub(crate) fn failed(error: &str) -> ExitCode {
+    print(io::stderr(), format_args!("ringcast: {error}"));
+    ExitCode::FAILURE
+}
+
+/// `ringcast check-config`: prints what holds and where it comes from, or every mistake.
+pub(crate) fn check_config(sources: Sources) -> ExitCode {
+    match config::load(sources) {
+        Ok(loaded) => {
+            print(io::stdout(), report(&loaded));
+            ExitCode::SUCCESS
+        }
+        Err(error) => wrong(&error),
+    }
+}
+
+/// Every setting that has an effect, its value and its source, in columns; then the warnings.
+fn report(loaded: &Loaded) -> String {
+    let name_of = |effective: &Effective| {
+        let setting = SETTINGS.iter().find(|setting| setting.name == effective.name);
+        setting.map_or_else(String::new, |setting| {
+            if setting.in_environment() {
+                setting.name.to_owned()
+            } else {
+                setting.key()
+            }
+        })
+    };
+    let names = loaded
+        .effective
+        .iter()
+        .map(|effective| name_of(effective).len())
+        .max()
+        .unwrap_or_default();
+    let values = loaded
+        .effective
+        .iter()
+        .map(|effective| effective.value.len().min(40))
+        .max()
+        .unwrap_or_default();
+    let lines = loaded.effective.iter().map(|effective| {
+        format!(
+            "{:names$}  {:values$}  {}\n",
+            name_of(effective),
+            effective.value,
+            effective.origin
+        )
+    });
+    let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}\n"));
+    lines
+        .chain(warnings)
+        .chain(["the configuration is valid".to_owned()])
+        .collect()
+}
+
+/// Prints a text. Where nobody reads (a closed pipe) there is nobody to tell.
+fn print(mut to: impl Write, text: impl fmt::Display) {
+    let _ = writeln!(to, "{text}");
 }
 
 /// Reads the command line. `version` is what `--version` shows.

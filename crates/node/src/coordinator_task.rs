@@ -53,8 +53,18 @@ pub(crate) async fn run(node: Arc<Node>, mut requests: mpsc::Receiver<SeatReques
     }
 }
 
-fn choose(coordinator: &mut Coordinator, media: &Media, node: &NodeId) -> Result<(NodeId, model::WorkerId), SeatDeclined> {
-    let samples = media.workers().into_iter().map(|sample| (sample.worker, sample.cpu, sample.routers));
+fn choose(
+    coordinator: &mut Coordinator,
+    media: &Media,
+    node: &NodeId,
+) -> Result<(NodeId, model::WorkerId), SeatDeclined> {
+    let samples = media
+        .workers()
+        .into_iter()
+        .map(|sample| (sample.worker, sample.cpu, sample.routers));
     coordinator.handle_workers(samples);
-    coordinator.choose_worker().map(|worker| (node.clone(), worker)).ok_or(SeatDeclined)
+    coordinator
+        .choose_worker()
+        .map(|worker| (node.clone(), worker))
+        .ok_or(SeatDeclined)
 }

@@ -9,8 +9,8 @@ use model::{EdgeMessage, Envelope, Epoch, HomeMessage, Message, NodeId, RequestE
 use tokio::sync::mpsc;
 
 use crate::edge_task::EdgeInput;
-use crate::mailbox::SendError;
 use crate::http::metrics;
+use crate::mailbox::SendError;
 use crate::node::Node;
 use crate::room_task::RoomInput;
 
@@ -35,7 +35,13 @@ pub(crate) async fn run(node: Arc<Node>, mut deliveries: mpsc::Receiver<Delivery
 
 /// Carries what seats of this node report to the homes of their rooms.
 pub(crate) async fn run_seat_reports(node: Arc<Node>, mut reports: mpsc::Receiver<SeatReport>) {
-    while let Some(SeatReport { home, room, epoch, event }) = reports.recv().await {
+    while let Some(SeatReport {
+        home,
+        room,
+        epoch,
+        event,
+    }) = reports.recv().await
+    {
         node.publish(&home, &room, epoch, Message::Home(HomeMessage::Media(event)));
     }
 }
@@ -47,17 +53,28 @@ fn to_home(node: &Arc<Node>, from: NodeId, room: RoomId, epoch: Epoch, message: 
     };
     let reserve = if asked.is_some() { KEPT_FOR_CLOSES } else { 0 };
     let key = (room, epoch);
-    let sent = node.homes.send(&key, RoomInput::Message { from: from.clone(), message }, reserve);
+    let sent = node.homes.send(
+        &key,
+        RoomInput::Message {
+            from: from.clone(),
+            message,
+        },
+        reserve,
+    );
     let (room, _) = key;
     let answer = match (sent, asked) {
         (Ok(()), _) | (Err(SendError::Nobody), None) => return,
         (Err(SendError::Nobody), Some((session, request))) => EdgeMessage::NotHome { session, request },
         (Err(SendError::Full), Some((session, request))) => {
-            metrics::limit_reached("room_mailbox");
-            EdgeMessage::Reply { session, request, result: Err(RequestError::Busy) }
+            metrics::limit_hit("room_mailbox");
+            EdgeMessage::Reply {
+                session,
+                request,
+                result: Err(RequestError::Busy),
+            }
         }
         (Err(SendError::Full), None) => {
-            metrics::limit_reached("room_mailbox");
+            metrics::limit_hit("room_mailbox");
             return tracing::error!(%room, "room does not keep up: a report was lost");
         }
     };

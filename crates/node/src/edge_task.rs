@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    EdgeMessage, Epoch, HomeMessage, Join, Message, NodeId, PeerId, Request, RequestError, RequestId, RoomId, SessionId,
-    limits,
+    EdgeMessage, Epoch, HomeMessage, Join, Message, NodeId, PeerId, Request, RequestError, RequestId, RoomId,
+    SessionId, limits,
 };
 use signaling::{Audience, EdgeEffect, EdgeRoom, SessionMessage};
 use tokio::sync::mpsc;
@@ -22,11 +22,26 @@ use crate::session_task::SessionInput;
 #[derive(Debug)]
 pub(crate) enum EdgeInput {
     /// A session wants to become a peer.
-    Join { session: SessionId, peer: PeerId, request: RequestId, join: Box<Join>, audience: Audience },
+    Join {
+        session: SessionId,
+        peer: PeerId,
+        request: RequestId,
+        join: Box<Join>,
+        audience: Audience,
+    },
     /// A session's peer asks for something.
-    Request { session: SessionId, peer: PeerId, request: RequestId, body: Request },
+    Request {
+        session: SessionId,
+        peer: PeerId,
+        request: RequestId,
+        body: Request,
+    },
     /// A session leaves the room.
-    Detach { session: SessionId, peer: PeerId, left: bool },
+    Detach {
+        session: SessionId,
+        peer: PeerId,
+        left: bool,
+    },
     /// The home speaks.
     Message { epoch: Epoch, message: EdgeMessage },
 }
@@ -79,10 +94,21 @@ impl EdgeTask {
     fn handle(&mut self, input: EdgeInput) {
         let now = Instant::now();
         match input {
-            EdgeInput::Join { session, peer, request, join, audience } => {
+            EdgeInput::Join {
+                session,
+                peer,
+                request,
+                join,
+                audience,
+            } => {
                 self.edge.handle_join(session, audience, peer, request, join, now);
             }
-            EdgeInput::Request { session, peer, request, body } => {
+            EdgeInput::Request {
+                session,
+                peer,
+                request,
+                body,
+            } => {
                 self.edge.handle_request(session, peer, request, body, now);
             }
             EdgeInput::Detach { session, peer, left } => self.edge.handle_detach(session, peer, left, now),
@@ -94,7 +120,8 @@ impl EdgeTask {
         match effect {
             EdgeEffect::Open { must_exist } => {
                 let (node, room) = (Arc::clone(&self.node), self.id.clone());
-                self.opening.spawn(async move { placement::find_or_open(&node, &room, must_exist).await });
+                self.opening
+                    .spawn(async move { placement::find_or_open(&node, &room, must_exist).await });
             }
             EdgeEffect::ToHome { home, epoch, message } => self.to_home(&home, epoch, message),
             EdgeEffect::ToSession { session, message } => self.to_session(session, message),
@@ -115,7 +142,11 @@ impl EdgeTask {
         if let Some((session, request)) = asked
             && !sent
         {
-            let reply = SessionMessage::Reply { request, result: Err(RequestError::Busy), view: None };
+            let reply = SessionMessage::Reply {
+                request,
+                result: Err(RequestError::Busy),
+                view: None,
+            };
             self.to_session(session, reply);
         }
     }

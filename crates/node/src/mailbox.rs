@@ -21,7 +21,9 @@ pub(crate) struct Mailboxes<K, M> {
 
 impl<K: Ord + Clone, M> Mailboxes<K, M> {
     pub(crate) fn new() -> Self {
-        Self { senders: Mutex::new(BTreeMap::new()) }
+        Self {
+            senders: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Makes the mailbox of a new task. One with the same key is replaced.

@@ -75,7 +75,14 @@ impl Node {
 
     /// Sends over the bus; false: the message was dropped.
     pub(crate) fn publish(&self, to: &NodeId, room: &RoomId, epoch: Epoch, message: Message) -> bool {
-        let sent = self.bus.publish(to, Envelope { room: room.clone(), epoch, message });
+        let sent = self.bus.publish(
+            to,
+            Envelope {
+                room: room.clone(),
+                epoch,
+                message,
+            },
+        );
         if let Err(error) = sent {
             tracing::warn!(%to, %room, %error, "message dropped");
         }

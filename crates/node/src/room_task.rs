@@ -20,7 +20,10 @@ pub(crate) enum RoomInput {
     /// A message of an edge or a seat.
     Message { from: NodeId, message: HomeMessage },
     /// The coordinator's answer to a request for a seat.
-    Seat { peer: PeerId, seat: Result<(NodeId, WorkerId), SeatDeclined> },
+    Seat {
+        peer: PeerId,
+        seat: Result<(NodeId, WorkerId), SeatDeclined>,
+    },
 }
 
 /// Starts the task of a room that this node has just become home of.
@@ -114,8 +117,12 @@ impl RoomTask {
         let (seat, id) = (command.seat.node.clone(), command.id);
         let message = Message::Seat(SeatMessage::Command(Box::new(command)));
         if !self.node.publish(&seat, &self.id, self.epoch, message) {
-            let refused = MediaEvent::Result { command: id, result: Err(MediaError::Busy) };
-            self.room.handle_message(&seat, HomeMessage::Media(refused), Instant::now());
+            let refused = MediaEvent::Result {
+                command: id,
+                result: Err(MediaError::Busy),
+            };
+            self.room
+                .handle_message(&seat, HomeMessage::Media(refused), Instant::now());
         }
     }
 }

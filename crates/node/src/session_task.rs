@@ -45,7 +45,14 @@ pub(crate) async fn run(
     outlet: impl Outlet,
     closed: CancellationToken,
 ) {
-    let mut task = SessionTask { node, id, dialect, session, outlet, over: false };
+    let mut task = SessionTask {
+        node,
+        id,
+        dialect,
+        session,
+        outlet,
+        over: false,
+    };
     task.run(mailbox, closed).await;
     task.node.sessions.remove(&id);
     task.session.handle_closed();
@@ -91,26 +98,57 @@ impl<O: Outlet> SessionTask<O> {
             match effect {
                 SessionEffect::Send(frame) => {
                     if !self.over && !self.outlet.send(frame) {
-                        metrics::limit_reached("outbound_frames");
+                        metrics::limit_hit("outbound_frames");
                         self.over = true;
                     }
                 }
-                SessionEffect::Join { room, peer, request, join, audience } => {
-                    let input = EdgeInput::Join { session: self.id, peer, request, join, audience };
+                SessionEffect::Join {
+                    room,
+                    peer,
+                    request,
+                    join,
+                    audience,
+                } => {
+                    let input = EdgeInput::Join {
+                        session: self.id,
+                        peer,
+                        request,
+                        join,
+                        audience,
+                    };
                     self.to_edge(&room, request, input);
                 }
-                SessionEffect::Request { room, peer, request, body } => {
-                    let input = EdgeInput::Request { session: self.id, peer, request, body };
+                SessionEffect::Request {
+                    room,
+                    peer,
+                    request,
+                    body,
+                } => {
+                    let input = EdgeInput::Request {
+                        session: self.id,
+                        peer,
+                        request,
+                        body,
+                    };
                     self.to_edge(&room, request, input);
                 }
                 SessionEffect::Detach { room, peer, left } => {
-                    self.detach(&room, EdgeInput::Detach { session: self.id, peer, left }).await;
+                    let input = EdgeInput::Detach {
+                            session: self.id,
+                            peer,
+                            left,
+                        };
+                    detach(&self.node, &room, input).await;
                 }
                 SessionEffect::Disconnect { reason } => {
                     tracing::info!(%reason, "session closed by this node");
                     self.over = true;
                 }
-                SessionEffect::Answered { request, result, started } => {
+                SessionEffect::Answered {
+                    request,
+                    result,
+                    started,
+                } => {
                     metrics::request(self.dialect, request, result, started.elapsed());
                 }
             }
@@ -120,16 +158,22 @@ impl<O: Outlet> SessionTask<O> {
     fn to_edge(&mut self, room: &RoomId, request: RequestId, input: EdgeInput) {
         if edge_task::send(&self.node, room, input).is_err() {
             let result = Err(RequestError::Busy);
-            self.session.handle_message(SessionMessage::Reply { request, result, view: None });
+            self.session.handle_message(SessionMessage::Reply {
+                request,
+                result,
+                view: None,
+            });
         }
     }
+}
 
-    /// A leave may not be lost, so it waits for a place. Edge rooms never wait for sessions, so this ends.
-    async fn detach(&self, room: &RoomId, input: EdgeInput) {
-        let Some(mailbox) = self.node.edges.get(room) else { return };
-        match mailbox.send_timeout(input, DETACH_TIMEOUT).await {
-            Ok(()) | Err(mpsc::error::SendTimeoutError::Closed(_)) => {}
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => tracing::error!(%room, "edge room does not answer: a leave was lost"),
+/// A leave may not be lost, so it waits for a place. Edge rooms never wait for sessions, so this ends.
+async fn detach(node: &Node, room: &RoomId, input: EdgeInput) {
+    let Some(mailbox) = node.edges.get(room) else { return };
+    match mailbox.send_timeout(input, DETACH_TIMEOUT).await {
+        Ok(()) | Err(mpsc::error::SendTimeoutError::Closed(_)) => {}
+        Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+            tracing::error!(%room, "edge room does not answer: a leave was lost");
         }
     }
 }
@@ -137,11 +181,13 @@ impl<O: Outlet> SessionTask<O> {
 /// Hands a frame to a session; false: it does not keep up and its socket has to close.
 pub(crate) fn push_frame(mailbox: &mpsc::WeakSender<SessionInput>, frame: Inbound) -> bool {
     let Some(mailbox) = mailbox.upgrade() else { return true };
-    !matches!(mailbox.try_send(SessionInput::Frame(frame)), Err(mpsc::error::TrySendError::Full(_)))
+    !matches!(
+        mailbox.try_send(SessionInput::Frame(frame)),
+        Err(mpsc::error::TrySendError::Full(_))
+    )
 }
 
 /// The mailbox of a new session.
 pub(crate) fn mailbox() -> (mpsc::Sender<SessionInput>, mpsc::Receiver<SessionInput>) {
     mpsc::channel(limits::SESSION_MAILBOX)
 }
-

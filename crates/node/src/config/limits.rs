@@ -7,7 +7,34 @@ use super::media::inner;
 use super::problem::{Origin, Problem};
 use super::toml_file::{Value, unknown_key};
 
-/// The name and default of every limit, in the order of `model::Limits`' names.
+/// What each limit bounds, for the documents.
+#[cfg(test)]
+pub(crate) const MEANINGS: &[(&str, &str)] = &[
+    ("peers_per_room", "Peers of one room."),
+    ("rooms_per_node", "Rooms of this node."),
+    (
+        "transports_per_peer",
+        "Live transports of one peer: two are usual, four while its media is rebuilt.",
+    ),
+    ("producers_per_peer", "Live producers of one peer."),
+    ("consumers_per_peer", "Live consumers of one peer."),
+    ("requests_per_second", "Requests a second of one session, on average."),
+    (
+        "request_burst",
+        "Requests of one session at once; one that joins a room of 100 peers sends 400.",
+    ),
+    (
+        "refused_requests_in_a_row",
+        "Requests refused for their rate, in a row, after which the socket closes.",
+    ),
+    (
+        "sockets_per_address",
+        "Sockets from one address; this machine and trusted proxies are not counted.",
+    ),
+    ("sockets_per_node", "Sockets of this node."),
+];
+
+/// The name and default of every limit, by name.
 pub(crate) fn defaults() -> Map<String, Json> {
     match serde_json::to_value(Limits::default()) {
         Ok(Json::Object(limits)) => limits,

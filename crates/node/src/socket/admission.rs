@@ -49,7 +49,11 @@ impl std::fmt::Debug for Counts {
 
 impl Admission {
     pub(crate) fn new(per_address: usize, in_all: usize) -> Self {
-        Self { per_address, in_all, counts: Arc::default() }
+        Self {
+            per_address,
+            in_all,
+            counts: Arc::default(),
+        }
     }
 
     /// Takes a place. `address` is absent for those that are not counted one by one: loopback and trusted proxies.
@@ -66,7 +70,10 @@ impl Admission {
             *count += 1;
         }
         counts.all += 1;
-        Ok(Ticket { counts: Arc::clone(&self.counts), address })
+        Ok(Ticket {
+            counts: Arc::clone(&self.counts),
+            address,
+        })
     }
 }
 

@@ -32,6 +32,9 @@ const DIALECT: &str = "rooms";
 /// How often a socket that does not read is asked to close, until its engine gives it up.
 const CLOSE_RETRY: Duration = Duration::from_millis(250);
 
+/// Finds the address that a request counts for.
+pub(crate) type AddressOf = Arc<dyn Fn(&axum::http::request::Parts) -> Option<IpAddr> + Send + Sync>;
+
 /// What the Socket.IO side needs to know.
 #[derive(Clone)]
 pub(crate) struct SocketIoConfig {
@@ -40,7 +43,7 @@ pub(crate) struct SocketIoConfig {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
     /// The address that a socket's request came from; absent for those that are not counted.
-    pub(crate) address_of: fn(&axum::http::request::Parts) -> Option<IpAddr>,
+    pub(crate) address_of: AddressOf,
 }
 
 /// The layer that answers `/socket.io/`.
@@ -79,11 +82,16 @@ type Admitting<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Se
 impl ConnectHandler<LocalAdapter, ()> for OnConnect {
     /// Before the client hears that it is connected: a frame that follows at once finds its mailbox.
     fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, _auth: &'a Option<Value>) -> Admitting<'a> {
-        Box::pin(async move { self.admit(&socket).map_err(|refused| Box::new(refused) as Box<dyn Display + Send>) })
+        Box::pin(async move {
+            self.admit(&socket)
+                .map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)
+        })
     }
 
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, _auth: Option<Value>) {
-        let Some(admitted) = socket.extensions.remove::<Admitted>() else { return };
+        let Some(admitted) = socket.extensions.remove::<Admitted>() else {
+            return;
+        };
         let rest = admitted.rest.lock().ok().and_then(|mut rest| rest.take());
         if let Some((mailbox, ticket)) = rest {
             self.start(socket.into(), admitted, mailbox, ticket);
@@ -97,7 +105,11 @@ impl OnConnect {
             return Err(Refused::Closing);
         }
         let address = (self.0.address_of)(socket.req_parts());
-        let ticket = self.0.admission.admit(address).inspect_err(|_| metrics::limit_reached("sockets"))?;
+        let ticket = self
+            .0
+            .admission
+            .admit(address)
+            .inspect_err(|_| metrics::limit_hit("sockets"))?;
         let (sender, mailbox) = session_task::mailbox();
         let admitted = Admitted {
             sender: sender.clone(),
@@ -105,7 +117,11 @@ impl OnConnect {
             closed: CancellationToken::new(),
             rest: Arc::new(Mutex::new(Some((mailbox, ticket)))),
         };
-        let frames = OnFrame { mailbox: sender.downgrade(), acks: Arc::clone(&admitted.acks), closed: admitted.closed.clone() };
+        let frames = OnFrame {
+            mailbox: sender.downgrade(),
+            acks: Arc::clone(&admitted.acks),
+            closed: admitted.closed.clone(),
+        };
         socket.on_fallback(frames);
         let closed = admitted.closed.clone();
         socket.on_disconnect(async move || closed.cancel());
@@ -115,7 +131,9 @@ impl OnConnect {
 
     fn start(&self, socket: SocketRef, admitted: Admitted, mailbox: mpsc::Receiver<SessionInput>, ticket: Ticket) {
         let node = Arc::clone(&self.0.node);
-        let Some(dialect) = dialect::by_name(DIALECT) else { return };
+        let Some(dialect) = dialect::by_name(DIALECT) else {
+            return;
+        };
         let id = node.next_session();
         let session = Session::new(
             SessionConfig {
@@ -131,14 +149,17 @@ impl OnConnect {
             Instant::now(),
         );
         node.sessions.insert(id, admitted.sender);
-        let outlet = SocketOutlet { socket, acks: admitted.acks };
+        let outlet = SocketOutlet {
+            socket,
+            acks: admitted.acks,
+        };
         let span = tracing::info_span!("session", %id);
         let task = async move {
             tracing::info!("Client connected: {}", outlet.socket.id);
-            metrics::session_opened(DIALECT);
+            metrics::sessions(DIALECT, 1);
             let name = outlet.socket.id;
             session_task::run(node, id, DIALECT, session, mailbox, outlet, admitted.closed).await;
-            metrics::session_closed(DIALECT);
+            metrics::sessions(DIALECT, -1);
             tracing::info!("Client disconnected: {name}");
             drop(ticket);
         };
@@ -166,7 +187,7 @@ impl MessageHandler<LocalAdapter, ()> for OnFrame {
         }
         let frame = read_frame(&value, ack_id);
         if !session_task::push_frame(&self.mailbox, frame) {
-            metrics::limit_reached("session_mailbox");
+            metrics::limit_hit("session_mailbox");
             self.closed.cancel();
         }
     }
@@ -174,7 +195,10 @@ impl MessageHandler<LocalAdapter, ()> for OnFrame {
 
 /// A packet's JSON array, split into the event's name and its first argument without building a tree.
 fn read_frame(value: &Value, ack: Option<AckId>) -> Inbound {
-    let unreadable = |what: &str| Inbound::Unreadable { ack, what: what.to_owned() };
+    let unreadable = |what: &str| Inbound::Unreadable {
+        ack,
+        what: what.to_owned(),
+    };
     let Value::Str(text, binaries) = value else {
         return unreadable("binary data is not supported");
     };
@@ -188,7 +212,9 @@ fn read_frame(value: &Value, ack: Option<AckId>) -> Inbound {
     let Some(Ok(name)) = parts.next().map(|name| serde_json::from_str::<String>(name.get())) else {
         return unreadable("event has no name");
     };
-    let data = parts.next().map_or_else(|| JsonText::from_valid("null"), |data| JsonText::from_valid(data.get()));
+    let data = parts
+        .next()
+        .map_or_else(|| JsonText::from_valid("null"), |data| JsonText::from_valid(data.get()));
     Inbound::Event { name, data, ack }
 }
 
@@ -241,16 +267,25 @@ mod tests {
 
     #[test]
     fn the_first_argument_stays_as_the_client_wrote_it() {
-        let Inbound::Event { name, data, ack } = read(r#"["produce",{"b":1, "a":2},"rest"]"#) else { panic!() };
-        assert_eq!((name.as_str(), data.as_str(), ack), ("produce", r#"{"b":1, "a":2}"#, Some(AckId(3))));
-        let Inbound::Event { data, .. } = read(r#"["get"]"#) else { panic!() };
+        let Inbound::Event { name, data, ack } = read(r#"["produce",{"b":1, "a":2},"rest"]"#) else {
+            panic!()
+        };
+        assert_eq!(
+            (name.as_str(), data.as_str(), ack),
+            ("produce", r#"{"b":1, "a":2}"#, Some(AckId(3)))
+        );
+        let Inbound::Event { data, .. } = read(r#"["get"]"#) else {
+            panic!()
+        };
         assert_eq!(data.as_str(), "null");
     }
 
     #[test]
     fn what_is_no_event_is_named() {
         for text in ["", "{}", "[]", "[1]", r#"["a""#, r#"[["a"]]"#] {
-            let Inbound::Unreadable { ack, what } = read(text) else { panic!("{text}") };
+            let Inbound::Unreadable { ack, what } = read(text) else {
+                panic!("{text}")
+            };
             assert_eq!(ack, Some(AckId(3)));
             assert!(what.starts_with("event "), "{what}");
         }
@@ -258,8 +293,13 @@ mod tests {
 
     #[test]
     fn binary_is_refused_by_name() {
-        let value = Value::Str(r#"["a",{"_placeholder":true,"num":0}]"#.into(), Some([vec![1u8].into()].into()));
-        let Inbound::Unreadable { what, .. } = read_frame(&value, None) else { panic!() };
+        let value = Value::Str(
+            r#"["a",{"_placeholder":true,"num":0}]"#.into(),
+            Some([vec![1u8].into()].into()),
+        );
+        let Inbound::Unreadable { what, .. } = read_frame(&value, None) else {
+            panic!()
+        };
         assert_eq!(what, "binary data is not supported");
     }
 }
