@@ -206,3 +206,83 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::*;
+
+    use crate::tests::{Stage, audio, camera, good};
+
+    #[test]
+    fn what_missed_its_deadline_is_closed_and_its_late_result_ignored() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let producer = stage.producer(&ann, audio());
+        let requests = [
+            stage.ask(&ann, Request::OpenTransport(Direction::Send)),
+            stage.ask(&ann, Request::Produce(Box::new(camera()))),
+            stage.ask(&bob, Stage::consume(producer)),
+        ];
+        let opens = std::mem::take(&mut stage.commands);
+        stage.later(limits::MEDIA_COMMAND_TIMEOUT - Duration::from_millis(1));
+        assert!(stage.commands.is_empty());
+        stage.later(Duration::from_millis(1));
+        assert!(
+            requests
+                .iter()
+                .all(|request| stage.reply(*request) == Err(RequestError::TimedOut))
+        );
+        assert!(matches!(
+            stage.actions()[..],
+            [
+                MediaAction::CloseTransport(_),
+                MediaAction::CloseProducer(_),
+                MediaAction::CloseConsumer(_)
+            ]
+        ));
+        let version = stage.room.view().version;
+        for command in opens {
+            stage.answer(&command, Ok(good(&command.action)));
+        }
+        assert!(requests.iter().all(|request| stage.replies(*request).len() == 1));
+        assert_eq!(stage.room.view().version, version);
+    }
+
+    #[test]
+    fn requests_in_flight_are_bounded() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let transport = stage.transport(&ann, Direction::Send);
+        let stats = Request::GetStats(MediaObject::Transport(transport));
+        stage.ask(&ann, Request::Produce(Box::new(audio())));
+        for _ in 1..limits::COMMANDS_IN_FLIGHT {
+            stage.ask(&ann, stats.clone());
+        }
+        for request in [
+            stats.clone(),
+            Request::Produce(Box::new(audio())),
+            Request::OpenTransport(Direction::Send),
+        ] {
+            let refused = stage.ask(&ann, request);
+            assert_eq!(stage.reply(refused), Err(RequestError::Busy));
+        }
+        let still = stage.ask(&bob, Request::Leave);
+        assert_eq!(stage.reply(still), Ok(Reply::Done));
+        stage.later(limits::MEDIA_COMMAND_TIMEOUT);
+        assert_eq!(stage.room.asking, 0);
+        assert_eq!(stage.done(&ann, stats), Ok(Reply::Stats(crate::tests::rtp("[]"))));
+    }
+
+    #[test]
+    fn what_the_seat_does_not_have_is_named() {
+        let mut stage = Stage::new();
+        let ann = stage.join_with_transports("e1");
+        let producer = stage.producer(&ann, audio());
+        let request = stage.ask(&ann, Request::GetStats(MediaObject::Producer(producer)));
+        let command = stage.commands[0].clone();
+        stage.answer(&command, Err(MediaError::NotFound("producer".to_owned())));
+        assert_eq!(stage.reply(request), Err(RequestError::ProducerNotFound));
+    }
+}

@@ -34,3 +34,41 @@ impl Room {
         Ok(Handled::Later)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, camera};
+
+    #[test]
+    fn only_the_consumers_peer_may_ask() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e1"));
+        let producer = stage.producer(&ann, camera());
+        let consumer = stage.consumer(&bob, producer);
+        let layers = Request::SetPreferredLayers {
+            consumer,
+            spatial: 2,
+            temporal: Some(1),
+        };
+        let action = MediaAction::SetPreferredLayers {
+            consumer,
+            spatial: 2,
+            temporal: Some(1),
+        };
+        for (request, action) in [
+            (layers, action),
+            (
+                Request::RequestKeyFrame(consumer),
+                MediaAction::RequestKeyFrame(consumer),
+            ),
+        ] {
+            assert_eq!(stage.done(&ann, request.clone()), Err(RequestError::ConsumerNotFound));
+            let asked = stage.ask(&bob, request);
+            assert_eq!(stage.actions(), [action]);
+            stage.settle();
+            assert_eq!(stage.reply(asked), Ok(Reply::Done));
+        }
+    }
+}

@@ -93,7 +93,7 @@ mod tests {
             peer: ann.peer,
             reason: LeaveReason::Left,
         };
-        assert_eq!(stage.updates("e2"), [left.clone()]);
+        assert_eq!(stage.updates("e2"), std::slice::from_ref(&left));
         assert_eq!(
             stage.updates("e1"),
             [left],

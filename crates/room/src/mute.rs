@@ -22,3 +22,32 @@ impl Room {
         Ok(Handled::Now(Reply::Done))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::Stage;
+
+    #[test]
+    fn all_edges_are_told_what_the_peer_says() {
+        let mut stage = Stage::new();
+        let (ann, _bob) = (stage.join("e1"), stage.join("e2"));
+        stage.forget_log();
+        let mute = |audio_muted, video_paused| Request::SetMuteState {
+            audio_muted,
+            video_paused,
+        };
+        for (request, told) in [
+            (mute(Some(true), None), 1),
+            (mute(None, None), 1),
+            (mute(Some(true), Some(true)), 2),
+        ] {
+            assert_eq!(stage.done(&ann, request), Ok(Reply::Done));
+            assert_eq!([stage.updates("e1").len(), stage.updates("e2").len()], [told, told]);
+        }
+        let view = &stage.room.view().peers[&ann.peer];
+        assert!(view.audio_muted && view.video_paused);
+        assert!(stage.commands.is_empty(), "no media is touched");
+    }
+}

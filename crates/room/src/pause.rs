@@ -96,3 +96,89 @@ fn producer_action(producer: ProducerId, paused: bool) -> MediaAction {
         MediaAction::ResumeProducer(producer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::RoomEvent;
+    use crate::tests::{Stage, audio};
+
+    #[test]
+    fn a_producers_pause_is_told_once_the_seat_did_it() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let producer = stage.producer(&who, audio());
+        stage.forget_log();
+        let request = stage.ask(&who, Request::PauseProducer(producer));
+        assert!(stage.updates("e1").is_empty());
+        stage.settle();
+        let paused = Update::ProducerPaused { producer, paused: true };
+        assert_eq!(stage.updates("e1"), [paused]);
+        assert!(matches!(
+            stage.told("e1")[..],
+            [EdgeMessage::Update { .. }, EdgeMessage::Reply { .. }]
+        ));
+        assert_eq!(stage.reply(request), Ok(Reply::Done));
+        assert_eq!(stage.done(&who, Request::PauseProducer(producer)), Ok(Reply::Done));
+        assert_eq!(stage.updates("e1").len(), 1, "a repeat changes nothing");
+        assert!(
+            !stage.room.view().peers[&who.peer].audio_muted,
+            "muting is another matter"
+        );
+        stage.done(&who, Request::ResumeProducer(producer)).unwrap();
+        assert!(!stage.room.view().producers[&producer].paused);
+    }
+
+    #[test]
+    fn after_a_failure_the_seat_is_told_what_all_see() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let producer = stage.producer(&who, audio());
+        let request = stage.ask(&who, Request::PauseProducer(producer));
+        stage.commands.clear();
+        stage.later(limits::MEDIA_COMMAND_TIMEOUT);
+        assert_eq!(stage.reply(request), Err(RequestError::TimedOut));
+        assert_eq!(stage.actions(), [MediaAction::ResumeProducer(producer)]);
+    }
+
+    #[test]
+    fn the_newest_pause_wins_whatever_the_order_of_results() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let producer = stage.producer(&who, audio());
+        stage.ask(&who, Request::PauseProducer(producer));
+        stage.ask(&who, Request::ResumeProducer(producer));
+        for command in stage.commands.clone().into_iter().rev() {
+            stage.answer(&command, Ok(MediaReply::Done));
+        }
+        assert!(!stage.room.view().producers[&producer].paused);
+    }
+
+    #[test]
+    fn a_consumers_pause_concerns_its_peer_alone() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let producer = stage.producer(&ann, audio());
+        let consumer = stage.consumer(&bob, producer);
+        let version = stage.room.view().version;
+        assert_eq!(
+            stage.done(&ann, Request::ResumeConsumer(consumer)),
+            Err(RequestError::ConsumerNotFound)
+        );
+        for request in [
+            Request::ResumeConsumer(consumer),
+            Request::ResumeConsumer(consumer),
+            Request::PauseConsumer(consumer),
+        ] {
+            assert_eq!(stage.done(&bob, request), Ok(Reply::Done));
+        }
+        let resumed = |event: &RoomEvent| matches!(event, RoomEvent::ConsumerResumed { .. });
+        assert_eq!(stage.events().iter().filter(|event| resumed(event)).count(), 1);
+        assert_eq!(stage.room.view().version, version);
+        assert_eq!(
+            stage.done(&bob, Request::PauseProducer(producer)),
+            Err(RequestError::ProducerNotFound)
+        );
+    }
+}

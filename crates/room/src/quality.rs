@@ -96,3 +96,92 @@ fn median(mut scores: Vec<u8>) -> Option<u8> {
     let last = scores.len().checked_sub(1)?;
     scores.get(last / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::*;
+
+    use super::median;
+    use crate::tests::{Stage, audio, camera};
+
+    fn shown(stage: &Stage) -> Vec<u8> {
+        let updates = stage.updates("e1").into_iter();
+        updates
+            .filter_map(|update| match update {
+                Update::QualityChanged { score, .. } => Some(score),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_worse_of_both_ways_once_a_second_on_change() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
+        let (voice, picture) = (stage.producer(&ann, audio()), stage.producer(&ann, camera()));
+        let others = stage.producer(&bob, audio());
+        let consumer = stage.consumer(&ann, others);
+        let score = |producer, score| MediaEvent::ProducerScore { producer, score };
+
+        stage.media(score(voice, 4));
+        stage.media(score(picture, 255));
+        stage.media(MediaEvent::ConsumerScore { consumer, score: 3 });
+        assert!(shown(&stage).is_empty());
+        stage.later(limits::QUALITY_INTERVAL);
+        assert_eq!(
+            shown(&stage),
+            [10],
+            "the best it sends; a paused consumer does not count"
+        );
+
+        stage.done(&ann, Request::ResumeConsumer(consumer)).unwrap();
+        stage.media(MediaEvent::ConsumerScore { consumer, score: 7 });
+        stage.media(score(voice, 5));
+        stage.later(limits::QUALITY_INTERVAL - Duration::from_millis(1));
+        assert_eq!(shown(&stage), [10]);
+        stage.later(Duration::from_millis(1));
+        assert_eq!(shown(&stage), [10, 7]);
+        stage.media(score(voice, 6));
+        stage.later(limits::QUALITY_INTERVAL * 3);
+        assert_eq!(shown(&stage), [10, 7], "no change, no update");
+        assert_eq!(stage.room.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_is_paused_or_muted_is_not_measured() {
+        let mut stage = Stage::new();
+        let ann = stage.join_with_transports("e1");
+        let (voice, picture) = (stage.producer(&ann, audio()), stage.producer(&ann, camera()));
+        let mute = Request::SetMuteState {
+            audio_muted: Some(true),
+            video_paused: None,
+        };
+        stage.done(&ann, mute).unwrap();
+        stage.media(MediaEvent::ProducerScore {
+            producer: voice,
+            score: 9,
+        });
+        stage.media(MediaEvent::ProducerScore {
+            producer: picture,
+            score: 2,
+        });
+        stage.later(limits::QUALITY_INTERVAL);
+        assert_eq!(shown(&stage), [2]);
+        stage.done(&ann, Request::PauseProducer(picture)).unwrap();
+        stage.media(MediaEvent::ProducerScore {
+            producer: picture,
+            score: 0,
+        });
+        stage.later(limits::QUALITY_INTERVAL);
+        assert_eq!(shown(&stage), [2], "nothing to measure");
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_lower() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![9, 1]), Some(1));
+        assert_eq!(median(vec![10, 0, 8]), Some(8));
+    }
+}

@@ -148,3 +148,163 @@ impl Room {
         self.drop_transports_of(peer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, audio};
+
+    const SEND: Request = Request::OpenTransport(Direction::Send);
+    const RECV: Request = Request::OpenTransport(Direction::Recv);
+
+    fn router_of(stage: &Stage) -> RouterId {
+        *stage.room.seats.keys().next().unwrap()
+    }
+
+    #[test]
+    fn the_seat_is_chosen_once_and_shared() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join("e1"), stage.join("e2"));
+        let requests = [stage.ask(&ann, SEND), stage.ask(&bob, SEND), stage.ask(&ann, RECV)];
+        assert_eq!(stage.choices(), [ann.peer]);
+        assert!(stage.commands.is_empty());
+        stage.seat(ann.peer, "n2", 3);
+        let seats: Vec<_> = stage.commands.iter().map(|command| command.seat.clone()).collect();
+        assert_eq!(seats.len(), 3);
+        assert!(seats.iter().all(|seat| *seat == seats[0]));
+        assert_eq!((seats[0].node.as_str(), seats[0].worker), ("n2", WorkerId(3)));
+        for command in stage.commands.clone() {
+            stage.answer(&command, Ok(crate::tests::good(&command.action)));
+        }
+        assert!(requests.iter().all(|request| stage.reply(*request).is_ok()));
+        for peer in [ann.peer, bob.peer] {
+            let served_by = ServedBy {
+                home: NodeId::new("home"),
+                seat: Some(seats[0].clone()),
+            };
+            assert_eq!(stage.notices(peer), [Notice::ServedBy(served_by)], "told once");
+        }
+        let late = stage.join("e1");
+        stage.ask(&late, SEND);
+        assert_eq!(stage.choices().len(), 1, "the live seat takes later peers");
+        assert_eq!(stage.commands[0].seat, seats[0]);
+    }
+
+    #[test]
+    fn a_refusal_answers_all_who_wait_and_the_next_asks_again() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join("e1"), stage.join("e2"));
+        let requests = [stage.ask(&ann, SEND), stage.ask(&bob, SEND)];
+        stage.decline(bob.peer);
+        assert!(stage.replies(requests[0]).is_empty(), "nobody asked for that peer");
+        stage.decline(ann.peer);
+        assert!(
+            requests
+                .iter()
+                .all(|request| stage.reply(*request) == Err(RequestError::ClusterFull))
+        );
+        stage.ask(&bob, SEND);
+        assert_eq!(stage.choices(), [ann.peer, bob.peer]);
+    }
+
+    #[test]
+    fn a_choice_that_nobody_waits_for_opens_nothing() {
+        let mut stage = Stage::new();
+        let (ann, _bob) = (stage.join("e1"), stage.join("e2"));
+        stage.ask(&ann, SEND);
+        stage.done(&ann, Request::Leave).unwrap();
+        stage.seat(ann.peer, "home", 0);
+        assert!(stage.room.seats.is_empty());
+        assert!(stage.commands.is_empty());
+    }
+
+    #[test]
+    fn an_unanswered_question_times_out_and_is_asked_again() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join("e1"), stage.join("e2"));
+        let first = stage.ask(&ann, SEND);
+        stage.later(limits::MEDIA_COMMAND_TIMEOUT / 2);
+        let second = stage.ask(&bob, SEND);
+        stage.later(limits::MEDIA_COMMAND_TIMEOUT / 2);
+        assert_eq!(stage.reply(first), Err(RequestError::TimedOut));
+        assert_eq!(stage.choices(), [ann.peer, bob.peer]);
+        stage.seat(bob.peer, "home", 0);
+        stage.settle();
+        assert!(stage.reply(second).is_ok());
+    }
+
+    #[test]
+    fn a_dead_seat_ends_those_who_can_not_rebuild() {
+        let mut stage = Stage::new();
+        let ann = stage.join_with_transports("e1");
+        let (bob, _) = stage.join_with("e2", |join| join.rebuilds = true);
+        stage.transport(&bob, Direction::Send);
+        let old = stage.producer(&bob, audio());
+        let flying = [stage.ask(&ann, SEND), stage.ask(&bob, RECV)];
+        stage.commands.clear();
+        stage.forget_log();
+
+        let router = router_of(&stage);
+        stage.media(MediaEvent::SeatLost { router });
+        assert!(stage.commands.is_empty(), "nothing is sent to a dead seat");
+        let lost = RequestError::Media(MediaError::SeatLost);
+        assert!(flying.iter().all(|request| stage.reply(*request) == Err(lost.clone())));
+        assert_eq!(stage.notices(ann.peer), [Notice::SeatLost]);
+        assert_eq!(stage.notices(bob.peer), [Notice::RebuildMedia]);
+        let left = Update::PeerLeft {
+            peer: ann.peer,
+            reason: LeaveReason::SeatLost,
+        };
+        let closed = Update::ProducerClosed {
+            producer: old,
+            reason: ProducerClosedReason::MediaLost,
+        };
+        let told = stage.updates("e2");
+        assert!(told.contains(&left) && told.contains(&closed), "{told:?}");
+        let at = |wanted: &EdgeMessage| stage.told("e1").iter().position(|message| message == wanted).unwrap();
+        let notice = EdgeMessage::Notice {
+            peer: ann.peer,
+            notice: Notice::SeatLost,
+        };
+        assert!(
+            at(&notice) < stage.told("e1").len() - 1,
+            "it hears of it before it is gone"
+        );
+
+        stage.ask(&bob, SEND);
+        assert_eq!(stage.choices(), [bob.peer]);
+        stage.seat(bob.peer, "home", 1);
+        stage.settle();
+        stage.producer(&bob, audio());
+        assert_eq!(stage.room.view().producers.len(), 1);
+        assert_ne!(router_of(&stage), router);
+    }
+
+    #[test]
+    fn a_result_that_says_lost_is_a_lost_seat() {
+        let mut stage = Stage::new();
+        let (ann, _) = stage.join_with("e1", |join| join.rebuilds = true);
+        let request = stage.ask(&ann, SEND);
+        stage.seat(ann.peer, "home", 0);
+        let command = stage.commands[0].clone();
+        stage.answer(&command, Err(MediaError::SeatLost));
+        assert_eq!(stage.reply(request), Err(RequestError::Media(MediaError::SeatLost)));
+        assert!(stage.room.seats.is_empty());
+        stage.forget_log();
+        stage.ask(&ann, SEND);
+        assert_eq!(stage.choices(), [ann.peer]);
+    }
+
+    #[test]
+    fn a_node_without_a_seat_is_not_listened_to() {
+        let mut stage = Stage::new();
+        stage.join_with_transports("e1");
+        let router = router_of(&stage);
+        stage.media_from(&NodeId::new("stranger"), MediaEvent::SeatLost { router });
+        stage.media(MediaEvent::SeatLost {
+            router: RouterId::UNKNOWN,
+        });
+        assert_eq!(stage.room.view().peers.len(), 1);
+    }
+}

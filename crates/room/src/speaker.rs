@@ -137,3 +137,130 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::*;
+
+    use crate::tests::{Stage, Who, audio};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Voices {
+        stage: Stage,
+        router: RouterId,
+        people: [(Who, ProducerId); 2],
+    }
+
+    fn voices() -> Voices {
+        let mut stage = Stage::new();
+        let mut person = || {
+            let who = stage.join_with_transports("e1");
+            let producer = stage.producer(&who, audio());
+            (who, producer)
+        };
+        let people = [person(), person()];
+        let router = *stage.room.seats.keys().next().unwrap();
+        Voices { stage, router, people }
+    }
+
+    impl Voices {
+        fn report(&mut self, levels: &[(usize, i8)]) {
+            let level = |(person, volume): &(usize, i8)| AudioLevel {
+                producer: self.people[*person].1,
+                volume: *volume,
+            };
+            let event = MediaEvent::AudioLevels {
+                router: self.router,
+                levels: levels.iter().map(level).collect(),
+            };
+            self.stage.media(event);
+        }
+
+        fn speaker(&self) -> Option<usize> {
+            let speaker = self.stage.room.view().active_speaker?;
+            self.people.iter().position(|(who, _)| who.peer == speaker)
+        }
+    }
+
+    #[test]
+    fn a_louder_voice_needs_two_reports_in_a_row() {
+        let mut voices = voices();
+        voices.report(&[(0, -30)]);
+        assert_eq!(voices.speaker(), Some(0), "at once when nobody spoke");
+        for levels in [[(1, -20), (0, -30)], [(0, -20), (1, -30)], [(1, -20), (0, -30)]] {
+            voices.stage.later(SECOND);
+            voices.report(&levels);
+            assert_eq!(voices.speaker(), Some(0), "no flapping");
+        }
+        voices.stage.later(SECOND);
+        voices.report(&[(1, -20), (0, -30)]);
+        assert_eq!(voices.speaker(), Some(1));
+        voices.stage.later(SECOND);
+        voices.report(&[(0, -40)]);
+        assert_eq!(voices.speaker(), Some(0), "at once when the old one is silent");
+    }
+
+    #[test]
+    fn silence_ends_speech_after_a_while() {
+        let mut voices = voices();
+        voices.report(&[(0, -30)]);
+        voices.stage.later(SECOND);
+        voices.report(&[]);
+        voices
+            .stage
+            .later(limits::SPEAKER_SILENCE - SECOND - Duration::from_millis(1));
+        assert_eq!(voices.speaker(), Some(0));
+        voices.stage.later(Duration::from_millis(1));
+        assert_eq!(voices.speaker(), None);
+        voices.report(&[(1, -50)]);
+        assert_eq!(voices.speaker(), Some(1));
+    }
+
+    #[test]
+    fn who_left_or_paused_does_not_speak() {
+        let mut voices = voices();
+        voices.report(&[(0, -30), (1, -50)]);
+        let (ann, _) = voices.people[0].clone();
+        voices.stage.done(&ann, Request::Leave).unwrap();
+        assert_eq!(voices.stage.room.view().active_speaker, None);
+        let (bob, producer) = voices.people[1].clone();
+        voices.stage.done(&bob, Request::PauseProducer(producer)).unwrap();
+        voices.report(&[(1, -30), (0, -30)]);
+        assert_eq!(voices.stage.room.view().active_speaker, None);
+    }
+
+    #[test]
+    fn levels_of_unknown_routers_are_not_heard() {
+        let mut voices = voices();
+        let router = std::mem::replace(&mut voices.router, RouterId::UNKNOWN);
+        voices.report(&[(0, -30)]);
+        assert_eq!(voices.speaker(), None);
+        voices.router = router;
+        voices.report(&[(0, -30)]);
+        assert_eq!(voices.speaker(), Some(0));
+    }
+
+    #[test]
+    fn two_routers_are_merged() {
+        let mut speaker = super::Speaker::default();
+        let now = Stage::new().now;
+        let [near, far] = [1, 2].map(RouterId::from_random);
+        let [ann, bob] = [1, 2].map(PeerId::from_random);
+        assert_eq!(speaker.hear(near, vec![(ann, -40)], None, now), Some(ann));
+        assert_eq!(speaker.hear(far, vec![(bob, -20)], Some(ann), now), None);
+        assert_eq!(
+            speaker.hear(near, vec![(ann, -40)], Some(ann), now + SECOND),
+            None,
+            "not bob's router"
+        );
+        assert_eq!(speaker.hear(far, vec![(bob, -20)], Some(ann), now + SECOND), Some(bob));
+        assert_eq!(
+            speaker.hear(far, vec![], Some(bob), now + SECOND * 2),
+            Some(ann),
+            "still heard elsewhere"
+        );
+    }
+}

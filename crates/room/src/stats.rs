@@ -25,3 +25,45 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::*;
+
+    use crate::tests::{Stage, camera, rtp};
+
+    #[test]
+    fn of_own_objects_only() {
+        let mut stage = Stage::new();
+        let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e1"));
+        let transport = stage.transport(&ann, Direction::Send);
+        let producer = stage.producer(&ann, camera());
+        let consumer = stage.consumer(&bob, producer);
+        for (owner, other, object, error) in [
+            (
+                &ann,
+                &bob,
+                MediaObject::Transport(transport),
+                RequestError::TransportNotFound,
+            ),
+            (
+                &ann,
+                &bob,
+                MediaObject::Producer(producer),
+                RequestError::ProducerNotFound,
+            ),
+            (
+                &bob,
+                &ann,
+                MediaObject::Consumer(consumer),
+                RequestError::ConsumerNotFound,
+            ),
+        ] {
+            assert_eq!(
+                stage.done(owner, Request::GetStats(object)),
+                Ok(Reply::Stats(rtp("[]")))
+            );
+            assert_eq!(stage.done(other, Request::GetStats(object)), Err(error));
+        }
+    }
+}
