@@ -134,7 +134,7 @@ impl Media {
     }
 
     /// Closes everything and waits for the workers' threads to end, at most [`limits::MEDIA_CLOSE_TIMEOUT`].
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.shared.supervisor.abort();
         self.shared.rooms.end_all();
         let manager = self.shared.workers.close();

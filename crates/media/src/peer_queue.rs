@@ -79,14 +79,19 @@ async fn carry_out(workers: &Workers, job: &Job) -> MediaResult {
         MediaAction::GetStats(MediaObject::Transport(id)) => transport::stats(slot, *id).await,
         MediaAction::GetStats(MediaObject::Producer(id)) => producer::stats(slot, *id).await,
         MediaAction::GetStats(MediaObject::Consumer(id)) => consumer::stats(slot, *id).await,
-        MediaAction::CloseTransport(id) => closed(slot.remove_transport(*id)),
-        MediaAction::CloseProducer(id) => closed(slot.remove_producer(*id)),
-        MediaAction::CloseConsumer(id) => closed(slot.remove_consumer(*id)),
+        MediaAction::CloseTransport(id) => {
+            slot.remove_transport(*id);
+            Ok(MediaReply::Done)
+        }
+        MediaAction::CloseProducer(id) => {
+            slot.remove_producer(*id);
+            Ok(MediaReply::Done)
+        }
+        MediaAction::CloseConsumer(id) => {
+            slot.remove_consumer(*id);
+            Ok(MediaReply::Done)
+        }
         // Overtakes the queues, see `rooms`.
         MediaAction::CloseRouter => Ok(MediaReply::Done),
     }
-}
-
-fn closed((): ()) -> MediaResult {
-    Ok(MediaReply::Done)
 }

@@ -88,8 +88,7 @@ impl RouterSlot {
     pub(crate) fn new(
         id: RouterId,
         worker: WorkerId,
-        /// Counts the router at its worker until it ends.
-        _ticket: Option<RouterTicket>,
+        ticket: Option<RouterTicket>,
         line: Arc<ReportLine>,
     ) -> Arc<Self> {
         let state = match ticket {

@@ -175,7 +175,7 @@ impl Workers {
                 port: Some(port),
                 port_range: None,
                 // `::` shall not take the port from `0.0.0.0`.
-                flags: address.ip.is_ipv6().then(|| SocketFlags {
+                flags: address.ip.is_ipv6().then_some(SocketFlags {
                     ipv6_only: true,
                     udp_reuse_port: false,
                 }),
