@@ -49,9 +49,12 @@ interface Media {
 
 /** A join that the server refuses this often in a row is given up. */
 const REFUSALS = 4;
-/** Media that breaks again this soon after a rebuild needs a new connection. */
-const REBUILD_APART_MS = 5_000;
+/** Media that broke this often in a row needs a new connection, perhaps to another node. */
+const BREAKS = 3;
 const REBUILD_MS = 10_000;
+/** How long a path may be without packets before it counts as broken; doubled at every break, up to the longest. */
+const PATIENCE_MS = 10_000;
+const LONGEST_PATIENCE_MS = 80_000;
 
 export class RoomClient extends Emitter<RoomEvents> {
   status: Status = { phase: "connecting" };
@@ -72,7 +75,7 @@ export class RoomClient extends Emitter<RoomEvents> {
   private media: Media | null = null;
   private list: ListedPeer[] = [];
   private refusals = 0;
-  private rebuiltAt = -Infinity;
+  private breaks = 0;
   private readonly rates = Object.assign(new Rates(), { last: null as Stats | null });
 
   constructor(private readonly options: RoomOptions) {
@@ -217,7 +220,11 @@ export class RoomClient extends Emitter<RoomEvents> {
       device,
       roomId: this.options.roomId,
       simulcast: this.options.simulcast,
-      onConnected: () => this.setMediaBroken(false),
+      patienceMs: Math.min(LONGEST_PATIENCE_MS, PATIENCE_MS * 2 ** this.breaks),
+      onConnected: () => {
+        this.breaks = 0;
+        this.setMediaBroken(false);
+      },
       onBroken: () => this.broke(media),
     };
     const media: Media = {
@@ -261,7 +268,6 @@ export class RoomClient extends Emitter<RoomEvents> {
   private async rebuild(deadlineMs: number): Promise<void> {
     const { link, device, media: old } = this;
     if (!link || !device || !old || !this.joined) return;
-    this.rebuiltAt = performance.now();
     const next = this.openMedia(link, device);
     const late = setTimeout(() => link === this.link && this.keeper.replace(), deadlineMs);
     await this.fill(next, old.receiver.producerIds);
@@ -273,7 +279,8 @@ export class RoomClient extends Emitter<RoomEvents> {
   private broke(media: Media): void {
     if (media !== this.media || !this.joined) return;
     this.setMediaBroken(true);
-    if (performance.now() - this.rebuiltAt < REBUILD_APART_MS) this.keeper.replace();
+    this.breaks += 1;
+    if (this.breaks % BREAKS === 0) this.keeper.replace();
     else void this.rebuild(REBUILD_MS);
   }
 

@@ -9,21 +9,33 @@ export interface MediaContext {
   device: types.Device;
   roomId: string;
   simulcast: boolean;
+  /** How long a transport may take to connect, or to come back, before it counts as broken. */
+  patienceMs: number;
   onConnected(): void;
   /** The path of media broke and will not come back by itself. */
   onBroken(): void;
 }
 
-/** Answers mediasoup-client's `connect` event by asking the server, and reports a transport that failed. */
+/** Answers mediasoup-client's `connect` event by asking the server, and reports a transport that does not connect. */
 export function wire(context: MediaContext, transport: types.Transport): void {
+  let patience: ReturnType<typeof setTimeout> | undefined;
+  const broken = () => !transport.closed && context.onBroken();
+  // A browser may keep trying for ever without ever saying that it failed.
+  const wait = () => {
+    clearTimeout(patience);
+    patience = setTimeout(broken, context.patienceMs);
+  };
   transport.on("connect", ({ dtlsParameters }, done, failed) => {
+    wait();
     const ask = { roomId: context.roomId, transportId: transport.id, dtlsParameters };
     context.link.request("connect-transport", ask).then(() => done(), failed);
   });
   transport.on("connectionstatechange", (state) => {
-    if (transport.closed) return;
+    if (state === "disconnected") return wait();
+    if (state === "connecting") return;
+    clearTimeout(patience);
     if (state === "connected") context.onConnected();
-    if (state === "failed") context.onBroken();
+    else if (state === "failed") broken();
   });
 }
 

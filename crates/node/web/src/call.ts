@@ -72,6 +72,7 @@ export class Call {
     }
     this.room.setMuted(this.media.muted);
     this.room.start();
+    for (const problem of new Set(Object.values(this.media.problems))) if (problem) this.notices.show(problem);
     this.draw();
     this.showStatus();
   }
