@@ -265,6 +265,29 @@ fn every_file_has_its_place() {
 }
 
 #[test]
+fn every_test_file_is_run() {
+    let manifest = manifest("tests/Cargo.toml");
+    let registered: BTreeSet<&str> = manifest["test"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|test| test["path"].as_str())
+        .collect();
+    let forgotten = |file: &String| {
+        let name = file
+            .strip_prefix("tests/")
+            .filter(|name| name.ends_with(".rs") && !name.contains('/'));
+        name.is_some_and(|name| !registered.contains(name))
+    };
+    let problems: Vec<String> = files()
+        .into_iter()
+        .filter(forgotten)
+        .map(|file| format!("{file} is not in tests/Cargo.toml"))
+        .collect();
+    assert_none(&problems);
+}
+
+#[test]
 fn arrows_between_crates_point_one_way() {
     let ours: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
     let mut problems = Vec::new();
