@@ -28,6 +28,14 @@ pub(crate) struct Row {
     askers: Vec<Asker>,
 }
 
+#[cfg(test)]
+impl Row {
+    /// How many requests wait for it.
+    pub(crate) fn askers(&self) -> usize {
+        self.askers.len()
+    }
+}
+
 /// What a command in flight is about; the file of the command says what its answer means.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
