@@ -58,10 +58,10 @@ export const tiles = (page) =>
 
 export const others = async (page) => (await tiles(page)).filter((tile) => !tile.self);
 
-/** Rows of received media of a kind. */
+/** Rows of received media: `audio`, or `video` (cameras and screens). */
 export async function received(page, kind) {
   const rows = await page.evaluate(() => window.ringcast.stats());
-  return rows.filter((row) => row.kind === kind);
+  return rows.filter((row) => (row.kind === 'audio') === (kind === 'audio'));
 }
 
 /** Waits until `count` pictures of others move: each decoded `frames` more frames than it had when this began. */
