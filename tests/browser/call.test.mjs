@@ -41,9 +41,6 @@ test('two people see and hear one another', async () => {
   await until('somebody speaks', async () => (await tiles(ada)).some((tile) => tile.speaking));
   const layers = await ada.evaluate(() => window.ringcast.outbound());
   assert.ok(layers.filter((layer) => layer.source === 'camera').length > 1, 'the camera is sent in several layers');
-  const picture = process.env.RINGCAST_PICTURE ?? new URL('../../target/test-logs/call.png', import.meta.url).pathname;
-  mkdirSync(new URL('.', `file://${picture}`).pathname, { recursive: true });
-  await ada.screenshot({ path: picture });
   await closePages(...pages);
 });
 
@@ -97,6 +94,10 @@ test('who comes late sees all who are there, and a full room says so', async () 
   await untilVideosFlow(cleo, 2, 5);
   await untilVideosFlow(pages[0], 2, 5);
   assert.deepEqual((await others(cleo)).map((tile) => tile.name).sort(), ['Ada', 'Ben']);
+  await assertPicture(cleo);
+  const picture = process.env.RINGCAST_PICTURE ?? new URL('../../target/test-logs/call.png', import.meta.url).pathname;
+  mkdirSync(new URL('.', `file://${picture}`).pathname, { recursive: true });
+  await cleo.screenshot({ path: picture });
   const context = await browser.newContext();
   const dora = await context.newPage();
   await dora.goto(`${node.url}/r/late?name=Dora&autojoin=1`);

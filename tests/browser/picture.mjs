@@ -1,8 +1,8 @@
 // What the fake camera shows: a still picture whose colours a test can recognise after coding and forwarding.
 import { writeFileSync } from 'node:fs';
 
-export const GROUND = [32, 192, 64];
-export const CORNER = [208, 32, 32];
+export const GROUND = [48, 92, 140];
+export const CORNER = [230, 160, 80];
 const WIDTH = 640;
 const HEIGHT = 360;
 
