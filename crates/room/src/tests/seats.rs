@@ -222,6 +222,14 @@ impl Seats {
         self.transports.keys().copied().collect()
     }
 
+    /// Nothing is open, and nothing waits that would open anything: what is sent to a dead worker can not.
+    pub(crate) fn check_empty(&self) {
+        assert!(self.routers.is_empty() && self.transports.is_empty());
+        assert!(self.producers.is_empty() && self.consumers.is_empty());
+        let mut waiting = self.queues.values().flatten();
+        assert!(waiting.all(|command| self.lost.contains(&command.seat.router)));
+    }
+
     /// It was there, and may have died with its worker since.
     pub(crate) fn opened_transport(&self, transport: TransportId) -> bool {
         self.opened_transports.contains(&transport)

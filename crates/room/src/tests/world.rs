@@ -33,7 +33,8 @@ struct Asked {
 /// What replies told a peer that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) transports: Vec<TransportId>,
+    pub(crate) send: Vec<TransportId>,
+    pub(crate) recv: Vec<TransportId>,
     pub(crate) producers: Vec<ProducerId>,
     pub(crate) consumers: Vec<ConsumerId>,
 }
@@ -109,6 +110,34 @@ impl World {
         world
     }
 
+    /// Four people at three edges with a microphone each, all of whom hear the others.
+    pub(crate) fn in_call() -> Self {
+        let mut world = Self::new();
+        for index in [0, 2, 3, 4] {
+            world.join(index, false);
+            let person = world.people[index].clone();
+            world.ask(&person, Request::OpenTransport(Direction::Send));
+            world.ask(&person, Request::OpenTransport(Direction::Recv));
+            world.pump();
+            world.ask(&person, Request::Produce(Box::new(super::audio())));
+        }
+        world.pump();
+        for (person, ..) in world.roster.clone() {
+            let producers = world.view().producers.values().filter(|view| view.peer != person.peer);
+            for producer in producers.map(|view| view.id).collect::<Vec<_>>() {
+                let rtp_capabilities = Some(super::rtp("own"));
+                let request = Request::Consume {
+                    producer,
+                    transport: None,
+                    rtp_capabilities,
+                };
+                world.ask(&person, request);
+            }
+        }
+        world.settle();
+        world
+    }
+
     fn room(seed: u64, now: Instant) -> Room {
         let limits = Limits {
             peers_per_room: 5,
@@ -165,7 +194,16 @@ impl World {
         self.room.view()
     }
 
-    pub(crate) fn is_joined(&self, person: &Person) -> bool {
+    /// One who is in the room, if anybody is.
+    pub(crate) fn somebody_joined(&self, pick: usize) -> Person {
+        let joined = self.roster.get(pick % self.roster.len().max(1));
+        joined.map_or_else(
+            || self.people[pick % self.people.len()].clone(),
+            |(person, ..)| person.clone(),
+        )
+    }
+
+    fn is_joined(&self, person: &Person) -> bool {
         self.roster.iter().any(|(known, ..)| {
             known.peer == person.peer && known.session == person.session && known.edge == person.edge
         })
@@ -340,16 +378,21 @@ impl World {
         }
     }
 
+    /// Everybody does what is asked; what was lost stays lost.
+    pub(crate) fn pump(&mut self) {
+        while self.seats.waiting() + self.results.len() > 0 || self.choice.is_some() {
+            self.run_seat(0, Ending::Good);
+            self.deliver(0, false);
+            if let Some(peer) = self.choice() {
+                self.choose_seat(peer, Some(0));
+            }
+        }
+    }
+
     /// Everybody does what is asked until nothing is left to do, then home and seats must agree.
     pub(crate) fn settle(&mut self) {
         for _ in 0..20 {
-            while self.seats.waiting() + self.results.len() > 0 || self.choice.is_some() {
-                self.run_seat(0, Ending::Good);
-                self.deliver(0, false);
-                if let Some(peer) = self.choice() {
-                    self.choose_seat(peer, Some(0));
-                }
-            }
+            self.pump();
             if self.asked.is_empty() {
                 break;
             }
@@ -405,8 +448,7 @@ impl World {
                 Effect::Close => {
                     assert!(!std::mem::replace(&mut self.closed, true), "closed twice");
                     self.choice = None;
-                    assert_eq!(self.seats.waiting(), 0);
-                    assert!(self.seats.transports().is_empty() && self.seats.routers().is_empty());
+                    self.seats.check_empty();
                     assert!(self.open.peers.is_empty() && self.open.routers.is_empty());
                     assert!(self.open.transports.is_empty() && self.open.consumers.is_empty());
                 }
@@ -488,7 +530,11 @@ impl World {
             }
             Ok(Reply::TransportOpened(opened)) => {
                 assert!(self.seats.opened_transport(opened.transport));
-                self.known.entry(peer).or_default().transports.push(opened.transport);
+                let known = self.known.entry(peer).or_default();
+                match opened.direction {
+                    Direction::Send => known.send.push(opened.transport),
+                    Direction::Recv => known.recv.push(opened.transport),
+                }
             }
             Ok(Reply::Produced { producer }) => {
                 assert_eq!(
