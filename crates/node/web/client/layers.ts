@@ -6,17 +6,16 @@ export interface Layers {
 }
 
 const TOP_TEMPORAL = 2;
+/** Width of the lowest layer in pixels, as senders of several layers make it; each further layer is twice as wide. */
+const LOWEST_WIDTH = 320;
+/** A layer that is scaled up by this much still looks good, and the next one costs three times the bits. */
+const STRETCH = 1.5;
 
-/**
- * Chooses layers for a picture shown `width` device pixels wide (0: not visible) of a video with `count` spatial
- * layers. The full layer counts as 1280 wide, each lower one as half of the next.
- */
+/** Chooses layers for a picture shown `width` device pixels wide (0: not visible) of a video with `count` layers. */
 export function layersFor(width: number, count: number): Layers {
   if (width <= 0) return { spatialLayer: 0, temporalLayer: 0 };
-  // Scaling a layer up a little is not seen; the next one costs three times the bits.
-  const needed = width / 1.5;
   let layer = 0;
-  while (layer < count - 1 && 1280 / 2 ** (count - 1 - layer) < needed) layer += 1;
+  while (layer < count - 1 && LOWEST_WIDTH * 2 ** layer * STRETCH < width) layer += 1;
   return { spatialLayer: layer, temporalLayer: TOP_TEMPORAL };
 }
 

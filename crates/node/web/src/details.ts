@@ -1,11 +1,10 @@
 /** The panel of numbers: who serves this peer, what it sends and what it receives. Refreshed while it is open. */
 import type { InboundRow, OutboundRow, PathRow, RoomClient, Stats } from "../client/index.ts";
 import { h } from "./dom.ts";
-import { bitrate, percent, picture } from "./figures.ts";
+import { bitrate, milliseconds, percent, picture } from "./figures.ts";
 import { icon } from "./icons.ts";
 
 const REFRESH_MS = 1_000;
-const LAYER_NAMES: Record<string, string> = { r0: "low", r1: "middle", r2: "high" };
 
 export class Details {
   private readonly body = h("div", { class: "details-body" });
@@ -85,7 +84,7 @@ function describePath({ direction, rttMs, protocol, remote, availableBitrate }: 
   const label = direction === "send" ? "Outgoing" : "Incoming";
   return [
     [`${label} path`, remote && `${protocol.toUpperCase()} to ${remote}`],
-    [`${label} round trip`, rttMs === null ? undefined : `${Math.round(rttMs)} ms`],
+    [`${label} round trip`, rttMs === null ? undefined : milliseconds(rttMs)],
     [`${label} estimate`, availableBitrate === null ? undefined : bitrate(availableBitrate)],
   ];
 }
@@ -93,18 +92,23 @@ function describePath({ direction, rttMs, protocol, remote, availableBitrate }: 
 function sentSource(source: string, rows: OutboundRow[]): HTMLElement {
   const { codec = "", scalabilityMode = "" } = rows[0] ?? {};
   const title = [source, codec, rows.length > 1 && `${rows.length} simulcast layers`, scalabilityMode].filter(Boolean).join(" · ");
-  return block(title, rows.map(sentLine));
+  return block(title, rows.map((row, at) => [layerName(row, at, rows.length), sentFacts(row)]));
 }
 
-function sentLine(row: OutboundRow): [string, string] {
+/** Rows come lowest layer first. */
+function layerName({ source }: OutboundRow, at: number, count: number): string {
+  if (count === 1) return source === "microphone" ? "sound" : "picture";
+  return at === 0 ? "low" : at === count - 1 ? "high" : "middle";
+}
+
+function sentFacts(row: OutboundRow): string {
   const limited = row.limitedBy && row.limitedBy !== "none" ? `limited by ${row.limitedBy}` : "";
   const idle = row.active && (row.source === "microphone" || row.framesPerSecond > 0) ? "" : "idle";
-  const facts = [picture(row), bitrate(row.bitrate), `${percent(row.loss)} lost`, limited, idle];
-  return [LAYER_NAMES[row.rid] ?? (row.source === "microphone" ? "sound" : "picture"), facts.filter(Boolean).join(" · ")];
+  return [picture(row), bitrate(row.bitrate), `${percent(row.loss)} lost`, limited, idle].filter(Boolean).join(" · ");
 }
 
 function receivedLine(row: InboundRow): [string, string] {
-  const facts = [row.codec, picture(row), bitrate(row.bitrate), `${percent(row.loss)} lost`, `jitter ${Math.round(row.jitterMs)} ms`];
+  const facts = [row.codec, picture(row), bitrate(row.bitrate), `${percent(row.loss)} lost`, `jitter ${milliseconds(row.jitterMs)}`];
   return [row.kind, facts.filter(Boolean).join(" · ")];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bitrate, percent, picture } from "../src/figures.ts";
+import { bitrate, milliseconds, percent, picture } from "../src/figures.ts";
 import { layoutTiles } from "../src/grid-layout.ts";
 import { cleanName, hueOf, initials, inventRoom, pathOfRoom, roomOfPath } from "../src/names.ts";
 import { parsePreferences, readAddress } from "../src/settings.ts";
@@ -58,8 +58,10 @@ test("names are cleaned, shortened and abbreviated", () => {
 });
 
 test("figures are written for people", () => {
-  assert.deepEqual([0, 64_000, 1_500_000].map(bitrate), ["0 kbit/s", "64 kbit/s", "1.5 Mbit/s"]);
-  assert.deepEqual([0, 0.004, 0.12].map(percent), ["0 %", "0.4 %", "12 %"]);
+  const plain = (written: string[]) => written.map((words) => words.replaceAll("\u00a0", " "));
+  assert.deepEqual(plain([0, 64_000, 1_500_000].map(bitrate)), ["0 kbit/s", "64 kbit/s", "1.5 Mbit/s"]);
+  assert.deepEqual(plain([0, 0.004, 0.12].map(percent)), ["0 %", "0.4 %", "12 %"]);
+  assert.deepEqual(plain([0.1, 0.6, 12.4].map(milliseconds)), ["<1 ms", "1 ms", "12 ms"]);
   assert.equal(picture({ frameWidth: 0, frameHeight: 0, framesPerSecond: 0 }), "");
-  assert.equal(picture({ frameWidth: 640, frameHeight: 360, framesPerSecond: 29.7 }), "640×360 at 30 fps");
+  assert.equal(picture({ frameWidth: 640, frameHeight: 360, framesPerSecond: 29.7 }), "640×360 at 30\u00a0fps");
 });
