@@ -5,6 +5,8 @@
 //! Cargo may run this before mediasoup's own build script. So: what the worker's build wrote down, where it has run;
 //! else the same decision asked of the same script (docs/building.md).
 
+#![allow(clippy::print_stderr)] // Cargo shows what a failed build script wrote there.
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};

@@ -1,8 +1,8 @@
 //! The media side of a node: workers, routers, transports, producers, consumers. The only crate that links mediasoup.
 //!
 //! A home's [`MediaCommand`] goes in by [`Media::handle_command`], which never waits; everything that is said back, results
-//! included, comes out as a [`SeatReport`]. The way between: [`rooms`] (newest home? answered before? whose queue?) →
-//! [`peer_queue`] (one peer's commands in order) → `transport`, `producer`, `consumer` on one [`router`] of one [`worker`].
+//! included, comes out as a [`SeatReport`]. The way between: `rooms` (newest home? answered before? whose queue?) →
+//! `peer_queue` (one peer's commands in order) → `transport`, `producer`, `consumer` on one `router` of one `worker`.
 //!
 //! What lives where: a room's queues and results in `rooms`, the mediasoup objects in their `router` slot, the threads and
 //! ports in `worker`. Dropping an object closes it, so each has one owner, and callbacks of workers hold only the line to the
@@ -231,4 +231,13 @@ async fn supervise(shared: Weak<Shared>, mut deaths: mpsc::Receiver<WorkerId>) {
 /// Locks state that no thread leaves half-changed: a panic elsewhere does not make it unusable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_is_that_of_the_locked_crate() {
+        let locked = format!("name = \"mediasoup\"\nversion = \"{}\"\n", super::version());
+        assert!(include_str!("../../../Cargo.lock").contains(&locked));
+    }
 }

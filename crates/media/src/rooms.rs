@@ -200,6 +200,9 @@ impl RoomState {
         line: &Arc<ReportLine>,
         command: &MediaCommand,
     ) -> Result<Arc<RouterSlot>, MediaResult> {
+        if command.seat.node != workers.config().node {
+            return Err(Err(not_found("seat")));
+        }
         let id = command.seat.router;
         if let Some(slot) = self.routers.get(&id) {
             return Ok(Arc::clone(slot));

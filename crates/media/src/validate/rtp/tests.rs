@@ -72,9 +72,22 @@ fn spoiled(mut json: Value, pointer: &str, bad: Value) -> Value {
     json
 }
 
+/// A place, something bad to put there, and how it is refused.
+type Refusal = (&'static str, Value, &'static str);
+
+fn assert_refused(cases: &[Refusal]) {
+    for (pointer, bad, reason) in cases {
+        let result = read_parameters(&spoiled(vp8_simulcast(), pointer, bad.clone()), MediaKind::Video);
+        let Err(MediaError::Invalid(text)) = result else {
+            panic!("{pointer}: {result:?}");
+        };
+        assert!(text.starts_with(reason), "{pointer}: {text}");
+    }
+}
+
 #[test]
-fn what_a_worker_would_stumble_over_is_refused_by_name() {
-    let cases = [
+fn codecs_that_a_worker_would_stumble_over_are_refused_by_name() {
+    assert_refused(&[
         ("/codecs", json!([]), "codecs: too few or too many"),
         (
             "/codecs",
@@ -125,6 +138,12 @@ fn what_a_worker_would_stumble_over_is_refused_by_name() {
             json!({}),
             "codecs[1].parameters.apt: names no media codec",
         ),
+    ]);
+}
+
+#[test]
+fn encodings_that_a_worker_would_stumble_over_are_refused_by_name() {
+    assert_refused(&[
         (
             "/headerExtensions/0/id",
             json!(0),
@@ -176,14 +195,7 @@ fn what_a_worker_would_stumble_over_is_refused_by_name() {
         ("/encodings", json!(vec![json!({"rid": "r"}); 9]), "encodings: too many"),
         ("/rtcp/cname", json!("c".repeat(256)), "rtcp.cname: too long"),
         ("/mid", json!("é"), "mid: contains characters that it may not"),
-    ];
-    for (pointer, bad, reason) in cases {
-        let result = read_parameters(&spoiled(vp8_simulcast(), pointer, bad), MediaKind::Video);
-        let Err(MediaError::Invalid(text)) = result else {
-            panic!("{pointer}: {result:?}");
-        };
-        assert!(text.starts_with(reason), "{pointer}: {text}");
-    }
+    ]);
 }
 
 #[test]

@@ -1,7 +1,4 @@
 //! A seat with real mediasoup workers and no media: what a home gets for its commands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use std::net::UdpSocket;
 
@@ -12,7 +9,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use support::{Home, MediaResult, config, opus, read, vp8_simulcast};
+use crate::home::{Home, MediaResult, config, opus, read, vp8_simulcast};
 
 const PEER: u128 = 10;
 
@@ -129,7 +126,7 @@ async fn capabilities_list_every_default_codec() {
 }
 
 #[tokio::test]
-async fn media_is_produced_and_consumed_and_a_closed_router_leaves_nothing() {
+async fn media_is_produced_and_consumed() {
     let mut home = Home::start(21_020..=21_021).await;
     home.open_transport(PEER, 1, Direction::Send).await.unwrap();
     home.open_transport(PEER + 1, 2, Direction::Recv).await.unwrap();
@@ -192,6 +189,21 @@ async fn media_is_produced_and_consumed_and_a_closed_router_leaves_nothing() {
     assert_eq!((counts.producers_audio, counts.producers_video), (1, 1));
     assert_eq!((counts.consumers_audio, counts.consumers_video), (1, 1));
     assert_eq!(home.media.workers()[0].routers, 1);
+    home.media.close().await;
+}
+
+#[tokio::test]
+async fn what_closes_takes_along_what_hangs_on_it() {
+    let mut home = Home::start(21_120..=21_121).await;
+    home.open_transport(PEER, 1, Direction::Send).await.unwrap();
+    home.open_transport(PEER + 1, 2, Direction::Recv).await.unwrap();
+    home.open_producer(PEER, 1, 1, &opus(7)).await.unwrap();
+    home.open_producer(PEER, 1, 2, &vp8_simulcast("v")).await.unwrap();
+    for (consumer, producer) in [(1, 2), (2, 1)] {
+        let action = open_consumer(&home, 2, consumer, producer);
+        home.ask(PEER + 1, action).await.unwrap();
+    }
+    let consumer = ConsumerId::from_random(1);
 
     // A closed producer takes its consumers along, a closed transport its producers.
     let producer = ProducerId::from_random(2);
@@ -263,8 +275,9 @@ async fn a_repeated_command_gets_the_first_answer() {
     home.send(&command);
     assert_eq!(home.result(id).await.unwrap(), first);
     assert_eq!(home.media.counts().transports(), 1);
-    let marker = home.ask(PEER, MediaAction::PauseProducer(ProducerId::UNKNOWN)).await;
-    assert_eq!(marker, Err(MediaError::NotFound("producer".to_owned())));
+    // Nothing more comes before the answer to a later command.
+    let marker = home.give(PEER, MediaAction::CloseTransport(transport));
+    assert_eq!(home.receive().await, marker);
     home.media.close().await;
 }
 
