@@ -179,8 +179,8 @@ impl Workers {
                     ipv6_only: true,
                     udp_reuse_port: false,
                 }),
-                send_buffer_size: None,
-                recv_buffer_size: None,
+                send_buffer_size: Some(limits::MEDIA_SOCKET_BUFFER_BYTES),
+                recv_buffer_size: Some(limits::MEDIA_SOCKET_BUFFER_BYTES),
             }));
         }
         infos

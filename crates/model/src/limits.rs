@@ -47,6 +47,9 @@ pub const SESSION_MAILBOX: usize = 4_096;
 pub const ROOM_MAILBOX: usize = 8_192;
 /// Messages waiting on the in-process bus.
 pub const BUS_QUEUE: usize = 65_536;
+/// Kernel buffer asked for each way of a worker's media socket, in bytes (the kernel gives at most `net.core.rmem_max`): the usual
+/// 208 KiB hold some 90 packets, less than one burst of key frames to a full room.
+pub const MEDIA_SOCKET_BUFFER_BYTES: u32 = 4_194_304;
 /// Media commands waiting for one peer; past it the command fails.
 pub const MEDIA_PEER_QUEUE: usize = 4_096;
 /// Results of media commands that are kept for repeats, per room.

@@ -1,5 +1,7 @@
 //! The log: one subscriber for this process, for people or as JSON lines, on the standard output.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, fmt};
@@ -12,7 +14,7 @@ use crate::config::{Config, LogFormat};
 /// A subscriber is there already.
 pub(crate) fn start(config: &Config) -> Result<(), TryInitError> {
     let lines = match config.log_format {
-        LogFormat::Human => fmt::layer().boxed(),
+        LogFormat::Human => fmt::layer().with_ansi(std::io::stdout().is_terminal()).boxed(),
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
     };
     tracing_subscriber::registry()

@@ -109,6 +109,9 @@ impl<O: Outlet> SessionTask<O> {
                     join,
                     audience,
                 } => {
+                    let span = tracing::Span::current();
+                    span.record("room", tracing::field::display(&room))
+                        .record("peer", tracing::field::display(&peer));
                     let input = EdgeInput::Join {
                         session: self.id,
                         peer,
@@ -134,10 +137,10 @@ impl<O: Outlet> SessionTask<O> {
                 }
                 SessionEffect::Detach { room, peer, left } => {
                     let input = EdgeInput::Detach {
-                            session: self.id,
-                            peer,
-                            left,
-                        };
+                        session: self.id,
+                        peer,
+                        left,
+                    };
                     detach(&self.node, &room, input).await;
                 }
                 SessionEffect::Disconnect { reason } => {

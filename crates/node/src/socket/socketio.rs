@@ -153,7 +153,7 @@ impl OnConnect {
             socket,
             acks: admitted.acks,
         };
-        let span = tracing::info_span!("session", %id);
+        let span = tracing::info_span!("session", %id, room = tracing::field::Empty, peer = tracing::field::Empty);
         let task = async move {
             tracing::info!("Client connected: {}", outlet.socket.id);
             metrics::sessions(DIALECT, 1);
