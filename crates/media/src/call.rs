@@ -20,10 +20,11 @@ where
     }
 }
 
-/// A refused request. A closed channel means here that the worker is gone: objects that we closed ourselves are not called.
+/// A refused request. A closed channel is also what the crate says of an object that the worker has closed by itself, as it does
+/// with the consumers of a closed producer; whether the worker is gone is found out by [`crate::router::RouterSlot::reason`].
 pub(crate) fn request_error(error: RequestError) -> MediaError {
     match error {
-        RequestError::ChannelClosed => MediaError::SeatLost,
+        RequestError::ChannelClosed => MediaError::NotFound("media object".to_owned()),
         RequestError::Response { reason } => MediaError::Worker(reason),
         other => MediaError::Worker(other.to_string()),
     }

@@ -22,8 +22,7 @@ pub(crate) struct Job {
 pub(crate) async fn run(room: Arc<Room>, workers: Arc<Workers>, peer: PeerId) {
     while let Some(job) = room.next_job(peer) {
         let result = carry_out(&workers, &job).await;
-        // Whatever a call said: on a router that has ended meanwhile, its end is the reason.
-        let result = result.map_err(|error| job.slot.ended().map_or(error, |(why, _)| why));
+        let result = result.map_err(|error| job.slot.reason(error));
         room.finish(&job, result);
     }
 }

@@ -126,6 +126,15 @@ impl RouterSlot {
         }
     }
 
+    /// Why a command failed: the end of the router or the death of its worker come before what a single call said.
+    pub(crate) fn reason(&self, error: MediaError) -> MediaError {
+        match self.with(|live| Ok(live.open.as_ref().is_some_and(|open| open.router.worker().closed()))) {
+            Err(why) => why,
+            Ok(true) => MediaError::SeatLost,
+            Ok(false) => error,
+        }
+    }
+
     /// Drops the router with everything on it; true the first time.
     pub(crate) fn end(&self, why: MediaError) -> bool {
         let mut state = lock(&self.state);
@@ -151,8 +160,11 @@ impl RouterSlot {
         let line = Arc::clone(&self.line);
         let id = self.id;
         let open = call(async move {
-            let router = worker.create_router(options).await;
-            let router = router.map_err(|error| MediaError::Worker(error.to_string()))?;
+            let router = match worker.create_router(options).await {
+                Ok(router) => router,
+                Err(_) if worker.closed() => return Err(MediaError::SeatLost),
+                Err(error) => return Err(MediaError::Worker(error.to_string())),
+            };
             let levels = observer::watch_levels(&router, id, line).await?;
             Ok(OpenRouter { levels, router, server })
         })
