@@ -1,5 +1,7 @@
 //! What the tests share: a stage that plays edges and seats for one room, and a whole world for the property test.
 
+mod check;
+mod naive;
 mod property;
 mod seats;
 mod stage;

@@ -34,6 +34,7 @@ enum Step {
 
 #[derive(Clone, Copy, Debug)]
 enum Ask {
+    Join,
     Leave,
     OpenTransport(Direction),
     Connect,
@@ -57,7 +58,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         2 => Just(Ask::Connect),
         8 => (any::<bool>(), 0..3_u8).prop_map(|(video, parameters)| Ask::Produce { video, parameters }),
         2 => Just(Ask::CloseProducer),
-        4 => any::<bool>().prop_map(Ask::PauseProducer),
+        6 => any::<bool>().prop_map(Ask::PauseProducer),
         8 => Just(Ask::Consume),
         2 => Just(Ask::CloseConsumer),
         3 => any::<bool>().prop_map(Ask::PauseConsumer),
@@ -88,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.clone().prop_map(|who| Step::Close { who }),
         40 => (who.clone(), ask(), any::<u8>(), proptest::bool::weighted(0.1))
             .prop_map(|(who, ask, pick, odd)| Step::Ask { who, ask, pick, odd }),
-        1 => (who.clone(), who.clone(), prop_oneof![ask(), Just(Ask::Leave)])
+        1 => (who.clone(), who.clone(), prop_oneof![ask(), Just(Ask::Leave), Just(Ask::Join)])
             .prop_map(|(who, from, ask)| Step::Steal { who, from, ask }),
         1 => who.prop_map(|who| Step::Snapshot { who }),
         40 => (any::<u8>(), ending()).prop_map(|(pick, ending)| Step::Seat { pick, ending }),
@@ -142,6 +143,7 @@ fn request(world: &World, person: &Person, ask: Ask, pick: u8, odd: bool) -> Req
     let consumer = of(owner).and_then(|known| pick_of(&known.consumers, pick));
     let consumer = consumer.unwrap_or(ConsumerId::UNKNOWN);
     match ask {
+        Ask::Join => Request::Join(Box::new(person.join.clone())),
         Ask::Leave => Request::Leave,
         Ask::OpenTransport(direction) => Request::OpenTransport(direction),
         Ask::Connect => Request::ConnectTransport {
@@ -207,7 +209,10 @@ fn take(world: &mut World, step: Step) {
             world.ask(&who, body);
         }
         Step::Steal { who, from, ask } => {
-            let (who, victim) = (person(world, who), person(world, from));
+            let (who, victim) = (person(world, who), world.somebody_joined(usize::from(from)));
+            if !world.is_joined(&victim) {
+                return;
+            }
             let body = request(world, &victim, ask, 0, false);
             let thief = Person {
                 peer: victim.peer,
