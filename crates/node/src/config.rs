@@ -10,6 +10,7 @@ mod layers;
 mod limits;
 mod media;
 mod problem;
+mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,8 @@ pub(crate) use media::MediaSettings;
 pub(crate) use problem::{ConfigError, Origin, Problem};
 pub(crate) use settings::{Effect, Fallback, SETTINGS, Setting};
 
-use announced::ThisMachine;
 use layers::Layers;
+use reader::Reader;
 use values::Wrong;
 
 /// Everything that the node is told from outside.
@@ -165,241 +166,8 @@ pub(crate) fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     reader.finish(config)
 }
 
-/// Asks the layers for one setting after the other, and keeps what is wrong.
-struct Reader {
-    layers: Layers,
-    effective: Vec<Effective>,
-}
-
+/// What needs more than one setting, or finds something out.
 impl Reader {
-    fn new(layers: Layers) -> Self {
-        Self {
-            layers,
-            effective: Vec::new(),
-        }
-    }
-
-    /// The value of a setting; `None` if it is unset or wrong (then the mistake is kept).
-    fn get<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
-        let setting = settings::find(name)?;
-        let Some(set) = self.layers.get(setting) else {
-            if let Fallback::Described(text) = setting.default {
-                self.show(name, text.to_owned(), Origin::Default);
-            }
-            return None;
-        };
-        let Some(text) = set.value.text() else {
-            self.wrong(Problem::at(&set.origin, format!("expected {}", setting.values)));
-            return None;
-        };
-        match parse(&text) {
-            Ok(value) => {
-                self.show(
-                    name,
-                    if setting.secret { "(hidden)".to_owned() } else { text },
-                    set.origin,
-                );
-                Some(value)
-            }
-            Err(wrong) => {
-                let shown = if setting.secret {
-                    "the value".to_owned()
-                } else {
-                    format!("\"{text}\"")
-                };
-                let detail = if wrong.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({wrong})")
-                };
-                self.wrong(Problem::at(
-                    &set.origin,
-                    format!("{shown} is wrong{detail}; expected {}", setting.values),
-                ));
-                None
-            }
-        }
-    }
-
-    /// The value of a setting, or this one if it is unset; `None` if it is wrong.
-    fn get_or<T>(
-        &mut self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Wrong>,
-        unset: (T, String),
-    ) -> Option<T> {
-        if settings::find(name).is_some_and(|setting| self.layers.get(setting).is_some()) {
-            return self.get(name, parse);
-        }
-        self.show(name, unset.1, Origin::Default);
-        Some(unset.0)
-    }
-
-    fn origin(&self, name: &str) -> Origin {
-        settings::find(name)
-            .and_then(|setting| self.layers.get(setting))
-            .map_or(Origin::Default, |set| set.origin)
-    }
-
-    fn show(&mut self, name: &'static str, value: String, origin: Origin) {
-        self.effective.push(Effective { name, value, origin });
-    }
-
-    fn wrong(&mut self, problem: Problem) {
-        self.layers.problems.push(problem);
-    }
-
-    fn refuse_what_is_not_served(&mut self) {
-        for setting in SETTINGS
-            .iter()
-            .filter(|setting| self.layers.is_set(setting))
-            .collect::<Vec<_>>()
-        {
-            let Some(set) = self.layers.get(setting) else { continue };
-            // Written out as it is anyway: nothing is missing then.
-            if matches!(setting.default, Fallback::Text(default) if set.value.text().as_deref() == Some(default)) {
-                continue;
-            }
-            let name = setting.name;
-            match setting.effect {
-                Effect::Served => {}
-                Effect::NotYet(text) => {
-                    self.layers
-                        .warnings
-                        .push(format!("{}: {name} is set, but has no effect: {text}", set.origin));
-                }
-                Effect::Refused(text) => self.wrong(Problem::at(&set.origin, format!("{name} is set, but {text}"))),
-            }
-        }
-    }
-
-    fn media(&mut self, ipv6: bool, public: bool) -> Option<MediaSettings> {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(1_024));
-        let workers = self.get_or(
-            "MEDIASOUP_NUM_WORKERS",
-            |text| values::number(text, 1..=1_024),
-            (cores, cores.to_string()),
-        );
-        let log_level = self.get("MEDIASOUP_LOG_LEVEL", |text| {
-            values::word(text, &["none", "error", "warn", "debug"])
-        });
-        let log_tags = self
-            .get("LOG_TAGS", |text| {
-                values::list(text, |tag| values::word(tag, media::LOG_TAGS))
-            })
-            .unwrap_or_default();
-        let listen = self.media_listen(ipv6, public);
-        let ports = self.media_ports(workers);
-        let codecs = self.structured("MEDIA_CODECS", media::codecs);
-        let (enable_udp, enable_tcp) = (
-            self.get("ENABLE_UDP", values::switch),
-            self.get("ENABLE_TCP", values::switch),
-        );
-        if (enable_udp, enable_tcp) == (Some(false), Some(false)) {
-            let place = self.origin("ENABLE_TCP");
-            self.wrong(Problem::at(
-                &place,
-                "enable_udp and enable_tcp are both false; expected one of them true",
-            ));
-        }
-        let bitrate = |text: &str| values::number(text, 0..=u32::MAX);
-        let bytes = |text: &str| values::number(text, 1_024..=1_073_741_824);
-        let prefer_udp = self.get("PREFER_UDP", values::switch);
-        let initial = self.get("INITIAL_AVAILABLE_OUTGOING_BITRATE", bitrate);
-        let minimum = self.get("MINIMUM_AVAILABLE_OUTGOING_BITRATE", bitrate);
-        let message = self.get("MAX_SCTP_MESSAGE_SIZE", bytes);
-        let buffer = self.get("SCTP_SEND_BUFFER_SIZE", bytes);
-        Some(MediaSettings {
-            workers: workers?,
-            log_level: log_level?,
-            log_tags,
-            listen: listen?,
-            ports: ports?,
-            codecs,
-            enable_udp: enable_udp?,
-            enable_tcp: enable_tcp?,
-            prefer_udp: prefer_udp?,
-            initial_available_outgoing_bitrate: initial?,
-            minimum_available_outgoing_bitrate: minimum?,
-            max_sctp_message_size: message?,
-            sctp_send_buffer_size: buffer?,
-        })
-    }
-
-    fn media_listen(&mut self, ipv6: bool, public: bool) -> Option<Vec<MediaListen>> {
-        let derived = announced::derive(ipv6, public, &ThisMachine);
-        let shown = derived
-            .0
-            .iter()
-            .map(|listen| listen.ip.to_string())
-            .collect::<Vec<_>>()
-            .join(",");
-        let read = |text: &str| {
-            let entries = values::distinct(values::list(text, announced::entry)?)?;
-            announced::resolve(&entries, &ThisMachine)
-        };
-        let (listen, warnings) = self.get_or("ANNOUNCED_IP", read, (derived, shown))?;
-        self.layers.warnings.extend(warnings);
-        Some(listen)
-    }
-
-    fn media_ports(&mut self, workers: Option<usize>) -> Option<std::ops::RangeInclusive<u16>> {
-        let port = |text: &str| values::number(text, 1..=u16::MAX);
-        let (first, last) = (
-            self.get("MEDIASOUP_MIN_PORT", port)?,
-            self.get("MEDIASOUP_MAX_PORT", port)?,
-        );
-        let (workers, ports) = (
-            workers?,
-            usize::from(last).saturating_add(1).saturating_sub(first.into()),
-        );
-        let needed = media::ports_needed(workers);
-        if ports >= needed {
-            return Some(first..=last);
-        }
-        // The place that the operator has written, if only one of the two.
-        let names = ["MEDIASOUP_MAX_PORT", "MEDIASOUP_MIN_PORT", "MEDIASOUP_NUM_WORKERS"];
-        let written = names
-            .map(|name| self.origin(name))
-            .into_iter()
-            .find(|origin| *origin != Origin::Default);
-        let place = written.unwrap_or(Origin::Default);
-        self.wrong(Problem::at(
-            &place,
-            format!(
-                "the media ports {first} to {last} are {ports}, but {workers} workers need {needed} (one each, and as many to \
-                 replace them); expected MEDIASOUP_MAX_PORT of at least {}",
-                usize::from(first) + needed - 1
-            ),
-        ));
-        None
-    }
-
-    /// A table or array of the TOML file; `None` if it is unset or wrong.
-    fn structured<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&toml_file::Value, &Origin) -> Result<T, Vec<Problem>>,
-    ) -> Option<T> {
-        let setting = settings::find(name)?;
-        let Some(set) = self.layers.get(setting) else {
-            if let Fallback::Described(text) = setting.default {
-                self.show(name, text.to_owned(), Origin::Default);
-            }
-            return None;
-        };
-        match read(&set.value, &set.origin) {
-            Ok(value) => {
-                self.show(name, set.value.json().to_string(), set.origin);
-                Some(value)
-            }
-            Err(problems) => {
-                self.layers.problems.extend(problems);
-                None
-            }
-        }
-    }
-
     fn limits(&mut self) -> Option<Limits> {
         let setting = settings::find("LIMITS")?;
         let Some(set) = self.layers.get(setting) else {
@@ -473,30 +241,6 @@ impl Reader {
         let host = values::node_name(&host).unwrap_or_else(|_| "ringcast".to_owned());
         self.get_or("NODE_ID", values::node_name, (host.clone(), host))
             .map(|name| NodeId::new(&name))
-    }
-
-    fn finish(self, config: Option<Config>) -> Result<Loaded, ConfigError> {
-        let Layers {
-            mut problems, warnings, ..
-        } = self.layers;
-        match config {
-            Some(config) if problems.is_empty() => {
-                let order = |effective: &Effective| SETTINGS.iter().position(|setting| setting.name == effective.name);
-                let mut effective = self.effective;
-                effective.sort_by_key(order);
-                Ok(Loaded {
-                    config,
-                    warnings,
-                    effective,
-                })
-            }
-            _ => {
-                if problems.is_empty() {
-                    problems.push(Problem("a setting has no value".to_owned()));
-                }
-                Err(ConfigError(problems))
-            }
-        }
     }
 }
 

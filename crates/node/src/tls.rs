@@ -80,7 +80,7 @@ impl TlsSource {
         self.keep_current_every(RELOAD_INTERVAL).await;
     }
 
-    async fn keep_current_every(self, interval: Duration) {
+    pub(crate) async fn keep_current_every(self, interval: Duration) {
         let mut seen = Arc::clone(&self.loaded);
         loop {
             tokio::time::sleep(interval).await;

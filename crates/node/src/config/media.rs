@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value as Json};
 
-use super::announced::MediaListen;
+use super::announced::{self, MediaListen, ThisMachine};
 use super::problem::{Origin, Problem};
+use super::reader::Reader;
 use super::toml_file::{Located, Value, unknown_key};
+use super::values;
 
 /// What the media workers are made with.
 #[derive(Clone, Debug)]
@@ -37,6 +39,109 @@ pub(crate) struct MediaSettings {
     pub(crate) max_sctp_message_size: u32,
     /// What may wait on the data channels of one transport, bytes.
     pub(crate) sctp_send_buffer_size: u32,
+}
+
+impl Reader {
+    /// Reads all of them; `None` if one is wrong. `ipv6`, `public`: what the node's own listening and site say.
+    pub(super) fn media(&mut self, ipv6: bool, public: bool) -> Option<MediaSettings> {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(1_024));
+        let workers = self.get_or(
+            "MEDIASOUP_NUM_WORKERS",
+            |text| values::number(text, 1..=1_024),
+            (cores, cores.to_string()),
+        );
+        let log_level = self.get("MEDIASOUP_LOG_LEVEL", |text| {
+            values::word(text, &["none", "error", "warn", "debug"])
+        });
+        let log_tags = self
+            .get("LOG_TAGS", |text| values::list(text, |tag| values::word(tag, LOG_TAGS)))
+            .unwrap_or_default();
+        let listen = self.media_listen(ipv6, public);
+        let ports = self.media_ports(workers);
+        let codecs = self.structured("MEDIA_CODECS", codecs);
+        let (enable_udp, enable_tcp) = (
+            self.get("ENABLE_UDP", values::switch),
+            self.get("ENABLE_TCP", values::switch),
+        );
+        if (enable_udp, enable_tcp) == (Some(false), Some(false)) {
+            let place = self.origin("ENABLE_TCP");
+            self.wrong(Problem::at(
+                &place,
+                "enable_udp and enable_tcp are both false; expected one of them true",
+            ));
+        }
+        let bitrate = |text: &str| values::number(text, 0..=u32::MAX);
+        let bytes = |text: &str| values::number(text, 1_024..=1_073_741_824);
+        let prefer_udp = self.get("PREFER_UDP", values::switch);
+        let initial = self.get("INITIAL_AVAILABLE_OUTGOING_BITRATE", bitrate);
+        let minimum = self.get("MINIMUM_AVAILABLE_OUTGOING_BITRATE", bitrate);
+        let message = self.get("MAX_SCTP_MESSAGE_SIZE", bytes);
+        let buffer = self.get("SCTP_SEND_BUFFER_SIZE", bytes);
+        Some(MediaSettings {
+            workers: workers?,
+            log_level: log_level?,
+            log_tags,
+            listen: listen?,
+            ports: ports?,
+            codecs,
+            enable_udp: enable_udp?,
+            enable_tcp: enable_tcp?,
+            prefer_udp: prefer_udp?,
+            initial_available_outgoing_bitrate: initial?,
+            minimum_available_outgoing_bitrate: minimum?,
+            max_sctp_message_size: message?,
+            sctp_send_buffer_size: buffer?,
+        })
+    }
+
+    fn media_listen(&mut self, ipv6: bool, public: bool) -> Option<Vec<MediaListen>> {
+        let derived = announced::derive(ipv6, public, &ThisMachine);
+        let shown = derived
+            .0
+            .iter()
+            .map(|listen| listen.ip.to_string())
+            .collect::<Vec<_>>()
+            .join(",");
+        let read = |text: &str| {
+            let entries = values::distinct(values::list(text, announced::entry)?)?;
+            announced::resolve(&entries, &ThisMachine)
+        };
+        let (listen, warnings) = self.get_or("ANNOUNCED_IP", read, (derived, shown))?;
+        self.layers.warnings.extend(warnings);
+        Some(listen)
+    }
+
+    fn media_ports(&mut self, workers: Option<usize>) -> Option<RangeInclusive<u16>> {
+        let port = |text: &str| values::number(text, 1..=u16::MAX);
+        let (first, last) = (
+            self.get("MEDIASOUP_MIN_PORT", port)?,
+            self.get("MEDIASOUP_MAX_PORT", port)?,
+        );
+        let (workers, ports) = (
+            workers?,
+            usize::from(last).saturating_add(1).saturating_sub(first.into()),
+        );
+        let needed = ports_needed(workers);
+        if ports >= needed {
+            return Some(first..=last);
+        }
+        // The place that the operator has written, if only one of the two.
+        let names = ["MEDIASOUP_MAX_PORT", "MEDIASOUP_MIN_PORT", "MEDIASOUP_NUM_WORKERS"];
+        let written = names
+            .map(|name| self.origin(name))
+            .into_iter()
+            .find(|origin| *origin != Origin::Default);
+        let place = written.unwrap_or(Origin::Default);
+        self.wrong(Problem::at(
+            &place,
+            format!(
+                "the media ports {first} to {last} are {ports}, but {workers} workers need {needed} (one each, and as many to \
+                 replace them); expected MEDIASOUP_MAX_PORT of at least {}",
+                usize::from(first) + needed - 1
+            ),
+        ));
+        None
+    }
 }
 
 /// The parts of a worker that can write debug lines.

@@ -166,7 +166,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The certificate chain. Needs TLS_KEY; both files are read again when they change."),
     setting("TLS_KEY", Described("no TLS"), "the path of a PEM file",
         "The private key of that certificate."),
-    setting("LOG_LEVEL", Text("info"), "off, error, warn, info, debug or trace, or a list such as `info,node=debug`",
+    setting("LOG_LEVEL", Text("info"), "off, error, warn, info, debug or trace, or a list such as `info,ringcast=debug`",
         "What is logged; a list sets the level of single parts."),
     setting("LOG_FORMAT", Described("human on a terminal, else json"), "human or json",
         "How a log line looks."),

@@ -212,7 +212,7 @@ fn every_mistake_of_every_source_is_named() {
             "ringcast.toml line 4, limits.peers_per_room: 0 is wrong; expected a number from 1 to 4294967295",
             "ringcast.toml line 5, limits.peer_per_room: there is no such key; did you mean peers_per_room?",
             "environment variable LOG_LEVEL: \"loud\" is wrong (\"loud\" is none); expected off, error, warn, info, debug or \
-             trace, or a list such as `info,node=debug`",
+             trace, or a list such as `info,ringcast=debug`",
             "environment variable PING_TIMEOUT: \"20000\" is wrong (it is not between 1s and 5m); expected a time such as \
              500ms, 10s or 5m (a bare number is seconds)",
         ]
@@ -231,7 +231,7 @@ fn each_wrong_value_has_its_text() {
         (
             "FRONTEND_URL",
             "meet.example.com",
-            "(an origin begins with http:// or https://)",
+            "an origin begins with http:// or https://",
         ),
         (
             "TRUSTED_PROXIES",
