@@ -156,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_seat_was_told_again_outranks_older_results() {
+        let mut stage = Stage::new();
+        let who = stage.join_with_transports("e1");
+        let producer = stage.producer(&who, audio());
+        stage.ask(&who, Request::PauseProducer(producer));
+        stage.ask(&who, Request::ResumeProducer(producer));
+        let [pause, resume] = [0, 1].map(|index: usize| stage.commands[index].clone());
+        stage.answer(&resume, Err(MediaError::TimedOut));
+        assert_eq!(stage.actions().last(), Some(&MediaAction::ResumeProducer(producer)));
+        stage.answer(&pause, Ok(MediaReply::Done));
+        assert!(!stage.room.view().producers[&producer].paused);
+    }
+
+    #[test]
     fn a_consumers_pause_concerns_its_peer_alone() {
         let mut stage = Stage::new();
         let (ann, bob) = (stage.join_with_transports("e1"), stage.join_with_transports("e2"));
