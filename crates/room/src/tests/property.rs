@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::seats::Ending;
-use super::world::{Person, World};
+use super::world::{Known, Person, World};
 use super::{audio, camera, rtp};
 
 /// One thing that happens. Numbers pick among what is there.
@@ -111,6 +111,28 @@ fn pick_of<T: Copy>(among: &[T], pick: u8) -> Option<T> {
     among.get(usize::from(pick) % among.len().max(1)).copied()
 }
 
+/// What a client without anything to ask about would ask first.
+fn sensible(ask: Ask, known: Option<&Known>, pick: u8) -> Ask {
+    let has = |any_of: fn(&Known) -> bool| known.is_some_and(any_of);
+    let video = pick.is_multiple_of(2);
+    let ask = match ask {
+        Ask::CloseProducer | Ask::PauseProducer(_) if !has(|known| !known.producers.is_empty()) => {
+            Ask::Produce { video, parameters: 0 }
+        }
+        Ask::CloseConsumer | Ask::PauseConsumer(_) | Ask::Layers | Ask::KeyFrame
+            if !has(|known| !known.consumers.is_empty()) =>
+        {
+            Ask::Consume
+        }
+        ask => ask,
+    };
+    match ask {
+        Ask::Produce { .. } if !has(|known| !known.send.is_empty()) => Ask::OpenTransport(Direction::Send),
+        Ask::Consume if !has(|known| !known.recv.is_empty()) => Ask::OpenTransport(Direction::Recv),
+        ask => ask,
+    }
+}
+
 /// Words a request of one peer; unless it is to be `odd`, the peer has what it needs, or asks for that first.
 fn request(world: &World, person: &Person, ask: Ask, pick: u8, odd: bool) -> Request {
     let of = |peer: PeerId| world.known.get(&peer);
@@ -118,21 +140,7 @@ fn request(world: &World, person: &Person, ask: Ask, pick: u8, odd: bool) -> Req
     let owner = pick_of(&owners, pick).filter(|_| odd).unwrap_or(person.peer);
     let send = of(owner).and_then(|known| pick_of(&known.send, pick));
     let recv = of(owner).and_then(|known| pick_of(&known.recv, pick));
-    let has_producer = of(owner).is_some_and(|known| !known.producers.is_empty());
-    let has_consumer = of(owner).is_some_and(|known| !known.consumers.is_empty());
-    let video = pick.is_multiple_of(2);
-    let ask = match ask {
-        Ask::CloseProducer | Ask::PauseProducer(_) if !has_producer && !odd => Ask::Produce { video, parameters: 0 },
-        Ask::CloseConsumer | Ask::PauseConsumer(_) | Ask::Layers | Ask::KeyFrame if !has_consumer && !odd => {
-            Ask::Consume
-        }
-        ask => ask,
-    };
-    let ask = match ask {
-        Ask::Produce { .. } if send.is_none() && !odd => Ask::OpenTransport(Direction::Send),
-        Ask::Consume if recv.is_none() && !odd => Ask::OpenTransport(Direction::Recv),
-        ask => ask,
-    };
+    let ask = if odd { ask } else { sensible(ask, of(owner), pick) };
     let transport = if pick.is_multiple_of(2) {
         send.or(recv)
     } else {
@@ -192,6 +200,21 @@ fn request(world: &World, person: &Person, ask: Ask, pick: u8, odd: bool) -> Req
     }
 }
 
+fn speak(world: &mut World, voices: &[(u8, i8)]) {
+    let producers: Vec<_> = world.view().producers.keys().copied().collect();
+    let routers = world.seats.routers();
+    let router = routers.first().map_or(RouterId::UNKNOWN, |seat| seat.router);
+    let level = |(pick, volume): &(u8, i8)| {
+        let producer = pick_of(&producers, *pick)?;
+        Some(AudioLevel {
+            producer,
+            volume: *volume,
+        })
+    };
+    let levels = voices.iter().filter_map(level).collect();
+    world.media(&NodeId::new("home"), MediaEvent::AudioLevels { router, levels });
+}
+
 fn take(world: &mut World, step: Step) {
     let person = |world: &World, who: u8| world.people[usize::from(who)].clone();
     let home = NodeId::new("home");
@@ -231,20 +254,8 @@ fn take(world: &mut World, step: Step) {
         }
         Step::Lose { pick } => world.lose_seat(usize::from(pick)),
         Step::Levels { first, second, volume } => {
-            let producers: Vec<_> = world.view().producers.keys().copied().collect();
-            let router = world
-                .seats
-                .routers()
-                .first()
-                .map_or(RouterId::UNKNOWN, |seat| seat.router);
-            let levels = [(first, volume), (second, -60)]
-                .into_iter()
-                .filter_map(|(pick, volume)| {
-                    let producer = pick_of(&producers, pick)?;
-                    Some(AudioLevel { producer, volume })
-                });
-            let levels = levels.take(usize::from(first % 3)).collect();
-            world.media(&home, MediaEvent::AudioLevels { router, levels });
+            let levels = [(first, volume), (second, -60)];
+            speak(world, &levels[..usize::from(first % 3)]);
         }
         Step::Score { pick, score } => {
             let producers: Vec<_> = world.view().producers.keys().copied().collect();
