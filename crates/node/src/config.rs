@@ -26,7 +26,6 @@ use ipnet::IpNet;
 use model::{Limits, NodeId};
 use tracing_subscriber::filter::Targets;
 
-pub(crate) use announced::MediaListen;
 pub(crate) use layers::Sources;
 pub(crate) use media::MediaSettings;
 pub(crate) use problem::{ConfigError, Origin, Problem};

@@ -347,8 +347,8 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_its_loopback_and_no_documentation_address() {
+    fn this_machine_has_its_loopback_and_no_reserved_address() {
         assert!(ThisMachine.has(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        assert!(!ThisMachine.has(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))));
+        assert!(!ThisMachine.has(IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1))));
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::announced::MediaListen;
 use super::*;
 
 /// A folder with these files, flags and variables.
