@@ -40,7 +40,7 @@ test-all: setup-tests ## the same and the long tests
 	@tests/run --all
 
 lint: setup-tests ## formatting, clippy, documentation, dependencies
-	@tests/run fmt clippy clippy-media doc deny page
+	@tests/run lock fmt clippy clippy-media doc deny page
 
 bench: setup ## run the benchmarks; their tables are printed and written as JSON under target/
 	cargo bench -p benches
