@@ -75,6 +75,14 @@ pub const MEDIA_CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 pub const WORKER_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the CPU time of workers is read and what has expired is forgotten.
 pub const MEDIA_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Requests for a seat that may wait at the coordinator; each room has one at a time.
+pub const SEAT_REQUESTS: usize = 16_384;
+/// HTTP connections that are not upgraded yet, for each socket that there may be.
+pub const CONNECTIONS_PER_SOCKET: usize = 2;
+/// How long the end of a peer may wait for a room that does not keep up.
+pub const DETACH_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long clients that understand it have to move before a closing node ends their sessions.
+pub const CLOSING_TOLD: Duration = Duration::from_millis(500);
 /// How long an edge tries to find or open a room's home.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an edge waits before it looks again for a home that turned out to be elsewhere.

@@ -9,8 +9,9 @@ use axum::http::request::Parts as RequestParts;
 use bus::Bus;
 use bus::memory::{Hub, MemoryPlacements};
 use media::{ListenAddress, Media, MediaConfig, StartError};
-use model::BootId;
+use model::{BootId, limits};
 use thiserror::Error;
+use tower::Layer;
 
 use crate::config::Config;
 use crate::coordinator_task::{self, CoordinatorHandle};
@@ -23,11 +24,6 @@ use crate::socket::admission::Admission;
 use crate::socket::socketio::{self, SocketIoConfig};
 use crate::tls::{TlsError, TlsSource};
 use crate::{dispatch, sampler};
-
-/// HTTP connections that are not upgraded yet, per socket that may be.
-const CONNECTIONS_PER_SOCKET: usize = 2;
-/// What closing the media may take at the end.
-const MEDIA_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a node does not start.
 #[derive(Debug, Error)]
@@ -94,7 +90,7 @@ pub(crate) async fn run(config: Config) -> Result<(), StartFailed> {
 
     let shutdown = Shutdown::default();
     let router = router(&config, &node, state.clone());
-    let connections = config.limits.sockets_per_node * CONNECTIONS_PER_SOCKET;
+    let connections = config.limits.sockets_per_node * limits::CONNECTIONS_PER_SOCKET;
     for listener in &listeners {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "Server running on port {}", address.port());
@@ -114,29 +110,30 @@ pub(crate) async fn run(config: Config) -> Result<(), StartFailed> {
 async fn end(node: &Arc<Node>, state: &HttpState, shutdown: &Shutdown, grace: Duration) {
     state.set_not_ready("shutting down");
     shutdown.no_new_sockets.cancel();
-    shutdown::drain(node, grace.saturating_sub(MEDIA_CLOSE_TIMEOUT)).await;
-    let closing = node.media.close();
-    if tokio::time::timeout(MEDIA_CLOSE_TIMEOUT, closing).await.is_err() {
-        tracing::warn!("media workers did not close in time");
-    }
+    shutdown::drain(node, grace.saturating_sub(limits::MEDIA_CLOSE_TIMEOUT)).await;
+    node.media.close().await;
     shutdown.close.cancel();
     tracing::info!("closed");
 }
 
 fn router(config: &Config, node: &Arc<Node>, state: HttpState) -> axum::Router {
     let proxies: Arc<[_]> = config.trusted_proxies.clone().into();
+    let origins = config.frontend_origins.clone();
     let socketio = socketio::layer(SocketIoConfig {
         node: Arc::clone(node),
         admission: Admission::new(config.limits.sockets_per_address, config.limits.sockets_per_node),
         ping_interval: config.ping_interval,
         ping_timeout: config.ping_timeout,
+        allows: Arc::new(move |parts: &RequestParts| http::cors::allows_request(&origins, &parts.headers)),
         address_of: Arc::new(move |parts: &RequestParts| {
             let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0;
             let tls = parts.extensions.get::<Tls>().is_some_and(|tls| tls.0);
             Client::behind(peer, tls, &parts.headers, &proxies).counted_as()
         }),
     });
-    let router = http::routes(state).fallback(http::not_found).layer(socketio);
+    // The layer is an engine with its sessions: it has to be applied once, and axum applies it anew to a lazy fallback.
+    let routes = http::routes(state).fallback(http::not_found).with_state(());
+    let router = axum::Router::new().fallback_service(socketio.layer(routes));
     http::finish(router, &config.frontend_origins)
 }
 

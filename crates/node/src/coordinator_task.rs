@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use coordinator::Coordinator;
 use media::Media;
-use model::{Epoch, NodeId, PeerId, RoomId};
+use model::{Epoch, NodeId, PeerId, RoomId, limits};
 use room::SeatDeclined;
 use tokio::sync::mpsc;
 
 use crate::node::Node;
 use crate::room_task::RoomInput;
-
-/// Requests for a seat that may wait; each room has one at a time.
-const MAILBOX: usize = 16_384;
 
 /// A room needs a seat for its media.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ pub(crate) struct CoordinatorHandle {
 
 impl CoordinatorHandle {
     pub(crate) fn new() -> (Self, mpsc::Receiver<SeatRequest>) {
-        let (requests, mailbox) = mpsc::channel(MAILBOX);
+        let (requests, mailbox) = mpsc::channel(limits::SEAT_REQUESTS);
         (Self { requests }, mailbox)
     }
 

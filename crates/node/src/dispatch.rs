@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bus::Delivery;
 use media::SeatReport;
-use model::{EdgeMessage, Envelope, Epoch, HomeMessage, Message, NodeId, RequestError, RoomId, SeatMessage, limits};
+use model::{
+    EdgeMessage, Envelope, Epoch, HomeMessage, Message, NodeId, Request, RequestError, RoomId, SeatMessage, limits,
+};
 use tokio::sync::mpsc;
 
 use crate::edge_task::EdgeInput;
@@ -51,7 +53,7 @@ fn to_home(node: &Arc<Node>, from: NodeId, room: RoomId, epoch: Epoch, message: 
         HomeMessage::Request { session, request, .. } => Some((*session, *request)),
         _ => None,
     };
-    let reserve = if asked.is_some() { KEPT_FOR_CLOSES } else { 0 };
+    let reserve = if may_be_refused(&message) { KEPT_FOR_CLOSES } else { 0 };
     let key = (room, epoch);
     let sent = node.homes.send(
         &key,
@@ -79,4 +81,9 @@ fn to_home(node: &Arc<Node>, from: NodeId, room: RoomId, epoch: Epoch, message: 
         }
     };
     node.publish(&from, &room, epoch, Message::Edge(answer));
+}
+
+/// A request may be answered with "busy"; the end of a peer may not be lost, nor a report of a seat.
+pub(crate) fn may_be_refused(message: &HomeMessage) -> bool {
+    matches!(message, HomeMessage::Request { body, .. } if *body != Request::Leave)
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::dispatch;
 use crate::mailbox::SendError;
 use crate::node::Node;
 use crate::placement;
@@ -134,14 +135,17 @@ impl EdgeTask {
     }
 
     fn to_home(&mut self, home: &NodeId, epoch: Epoch, message: HomeMessage) {
+        let end_of_peer = (!dispatch::may_be_refused(&message)).then(|| message.clone());
         let asked = match &message {
             HomeMessage::Request { session, request, .. } => Some((*session, *request)),
             _ => None,
         };
-        let sent = self.node.publish(home, &self.id, epoch, Message::Home(message));
-        if let Some((session, request)) = asked
-            && !sent
-        {
+        if self.node.publish(home, &self.id, epoch, Message::Home(message)) {
+            return;
+        }
+        if let Some(message) = end_of_peer {
+            self.say_again(home.clone(), epoch, message);
+        } else if let Some((session, request)) = asked {
             let reply = SessionMessage::Reply {
                 request,
                 result: Err(RequestError::Busy),
@@ -149,6 +153,21 @@ impl EdgeTask {
             };
             self.to_session(session, reply);
         }
+    }
+
+    /// The end of a peer may not be lost to a full bus: it is said again until it is taken.
+    fn say_again(&self, home: NodeId, epoch: Epoch, message: HomeMessage) {
+        let (node, room) = (Arc::clone(&self.node), self.id.clone());
+        tokio::spawn(async move {
+            let deadline = Instant::now() + limits::DETACH_TIMEOUT;
+            while Instant::now() < deadline {
+                tokio::time::sleep(limits::REOPEN_BACKOFF).await;
+                if node.publish(&home, &room, epoch, Message::Home(message.clone())) {
+                    return;
+                }
+            }
+            tracing::error!(%room, "the end of a peer did not reach the room's home");
+        });
     }
 
     /// A session that does not keep up loses its mailbox, and with it its socket.

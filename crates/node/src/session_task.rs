@@ -1,7 +1,7 @@
 //! One task per session: takes one input, carries out every effect, sleeps until the next deadline. The socket is behind [`Outlet`].
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use model::{RequestError, RequestId, RoomId, SessionId, limits};
 use signaling::{Inbound, Outbound, Session, SessionEffect, SessionMessage};
@@ -12,9 +12,6 @@ use crate::edge_task::{self, EdgeInput};
 use crate::http::metrics;
 use crate::node::Node;
 use crate::room_task::sleep_until;
-
-/// How long a leave may wait for a room that does not keep up.
-const DETACH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What reaches a session.
 #[derive(Debug)]
@@ -173,7 +170,7 @@ impl<O: Outlet> SessionTask<O> {
 /// A leave may not be lost, so it waits for a place. Edge rooms never wait for sessions, so this ends.
 async fn detach(node: &Node, room: &RoomId, input: EdgeInput) {
     let Some(mailbox) = node.edges.get(room) else { return };
-    match mailbox.send_timeout(input, DETACH_TIMEOUT).await {
+    match mailbox.send_timeout(input, limits::DETACH_TIMEOUT).await {
         Ok(()) | Err(mpsc::error::SendTimeoutError::Closed(_)) => {}
         Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
             tracing::error!(%room, "edge room does not answer: a leave was lost");

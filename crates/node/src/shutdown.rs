@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::limits;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::node::Node;
 use crate::session_task::SessionInput;
 
-/// How long clients that understand it have to move before their sessions end.
-const TOLD: Duration = Duration::from_millis(500);
 /// How often it is looked whether everything has ended.
 const POLL: Duration = Duration::from_millis(20);
 /// The exit status of a second signal.
@@ -60,7 +59,7 @@ pub(crate) async fn drain(node: &Arc<Node>, grace: Duration) {
         let _told = node.sessions.send(session, SessionInput::ServerClosing, 0);
     }
     if !sessions.is_empty() {
-        sleep(TOLD.min(grace / 4)).await;
+        sleep(limits::CLOSING_TOLD.min(grace / 4)).await;
     }
     for session in node.sessions.keys() {
         node.sessions.remove(&session);

@@ -26,6 +26,9 @@ pub(crate) enum Refused {
     /// The node closes.
     #[error("Server is closing")]
     Closing,
+    /// `FRONTEND_URL` does not name the page's origin.
+    #[error("Origin is not allowed")]
+    Origin,
     /// This address has as many sockets as it may.
     #[error("Too many connections from this address")]
     Address,

@@ -32,6 +32,8 @@ const DIALECT: &str = "rooms";
 /// How often a socket that does not read is asked to close, until its engine gives it up.
 const CLOSE_RETRY: Duration = Duration::from_millis(250);
 
+/// Says whether a request may become a socket.
+pub(crate) type Allows = Arc<dyn Fn(&axum::http::request::Parts) -> bool + Send + Sync>;
 /// Finds the address that a request counts for.
 pub(crate) type AddressOf = Arc<dyn Fn(&axum::http::request::Parts) -> Option<IpAddr> + Send + Sync>;
 
@@ -42,6 +44,8 @@ pub(crate) struct SocketIoConfig {
     pub(crate) admission: Admission,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
+    /// Whether a page of the request's origin may use this node.
+    pub(crate) allows: Allows,
     /// The address that a socket's request came from; absent for those that are not counted.
     pub(crate) address_of: AddressOf,
 }
@@ -103,6 +107,9 @@ impl OnConnect {
     fn admit(&self, socket: &Socket<LocalAdapter>) -> Result<(), Refused> {
         if self.0.node.is_closing() {
             return Err(Refused::Closing);
+        }
+        if !(self.0.allows)(socket.req_parts()) {
+            return Err(Refused::Origin);
         }
         let address = (self.0.address_of)(socket.req_parts());
         let ticket = self
