@@ -13,12 +13,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod call;
 pub mod clock;
 pub mod counters;
 pub mod driver;
 pub mod network;
 pub mod payload;
 pub mod peer;
+pub mod rooms_client;
 pub mod rtp;
+pub mod socketio;
 pub mod source;
 pub mod transport;
