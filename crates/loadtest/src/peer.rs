@@ -4,27 +4,28 @@
 //! It owes its callers one rule of the WebRTC library underneath: after every input its output is drained to the end,
 //! or received packets would be lost without a trace.
 
+mod wire;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use str0m::config::Fingerprint;
-use str0m::format::{Codec, FormatParams};
-use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Pt};
+use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, RtpPacket, RtpWrite, SeqNo, Ssrc};
-use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::rtp::{RtpPacket, RtpWrite, SeqNo, Ssrc};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcError};
 use thiserror::Error;
 
 use crate::clock::MediaClock;
 use crate::counters::{Packet, Received, Sent, StreamCounter};
 use crate::payload;
-use crate::rtp::{self, Kind, MediaProfile, StreamNames};
+use crate::rtp::{Kind, MediaProfile, StreamNames};
 use crate::source::{DueFrame, Rate, Schedule};
 use crate::transport::{ServerTransport, fingerprint_text};
+use wire::{ConsumerParameters, RtpHeader, media_kind, rtc_config};
 
 /// Streams that one transport may publish or receive.
 const STREAMS_MAX: usize = 4_096;
@@ -451,126 +452,5 @@ impl Source {
             Kind::Audio => payload::opus(frame.payload_bytes),
             Kind::Video => payload::vp8(frame.key, index == 0, frame.payload_bytes),
         }
-    }
-}
-
-fn media_kind(kind: Kind) -> MediaKind {
-    match kind {
-        Kind::Audio => MediaKind::Audio,
-        Kind::Video => MediaKind::Video,
-    }
-}
-
-/// Payload types and extension ids are the router's own, for every stream.
-fn rtc_config(profile: &MediaProfile) -> RtcConfig {
-    let mut config = Rtc::builder()
-        .set_rtp_mode(true)
-        .set_stats_interval(None)
-        .set_reordering_size_video(0)
-        .set_reordering_size_audio(0)
-        .clear_codecs()
-        .clear_extension_map();
-    for (uri, id) in profile.extensions() {
-        let extension = match uri {
-            rtp::MID => Extension::RtpMid,
-            rtp::ABS_SEND_TIME => Extension::AbsoluteSendTime,
-            rtp::TRANSPORT_CC => Extension::TransportSequenceNumber,
-            _ => continue,
-        };
-        config = config.set_extension(id, extension);
-    }
-    for kind in [Kind::Audio, Kind::Video] {
-        let codec = profile.codec(kind);
-        let (name, frequency) = match kind {
-            Kind::Audio => (Codec::Opus, Frequency::FORTY_EIGHT_KHZ),
-            Kind::Video => (Codec::Vp8, Frequency::NINETY_KHZ),
-        };
-        let payload_type = Pt::new_with_value(codec.payload_type);
-        let rtx = codec.rtx_payload_type.map(Pt::new_with_value);
-        config.codec_config().add_config(
-            payload_type,
-            rtx,
-            name,
-            frequency,
-            codec.channels,
-            FormatParams::default(),
-        );
-    }
-    config
-}
-
-/// What a peer reads of a consumer's `rtpParameters`.
-struct ConsumerParameters {
-    kind: Kind,
-    mid: String,
-    ssrc: u32,
-    rtx_ssrc: Option<u32>,
-}
-
-impl ConsumerParameters {
-    fn read(rtp_parameters: &Value) -> Result<Self, PeerError> {
-        #[derive(Deserialize)]
-        struct Parameters {
-            mid: String,
-            codecs: Vec<Codec>,
-            encodings: Vec<Encoding>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Codec {
-            mime_type: String,
-        }
-        #[derive(Deserialize)]
-        struct Encoding {
-            ssrc: u32,
-            rtx: Option<Rtx>,
-        }
-        #[derive(Deserialize)]
-        struct Rtx {
-            ssrc: u32,
-        }
-        let malformed = |what: &str| PeerError::RtpParameters(what.to_owned());
-        let parameters = Parameters::deserialize(rtp_parameters).map_err(|error| malformed(&error.to_string()))?;
-        let codec = parameters.codecs.first().ok_or_else(|| malformed("no codec"))?;
-        let encoding = parameters.encodings.first().ok_or_else(|| malformed("no encoding"))?;
-        let kind = if codec.mime_type.starts_with("audio/") {
-            Kind::Audio
-        } else {
-            Kind::Video
-        };
-        let rtx_ssrc = encoding.rtx.as_ref().map(|rtx| rtx.ssrc);
-        Ok(Self {
-            kind,
-            mid: parameters.mid,
-            ssrc: encoding.ssrc,
-            rtx_ssrc,
-        })
-    }
-}
-
-/// The plain header of an SRTP packet.
-struct RtpHeader {
-    ssrc: u32,
-    timestamp: u32,
-    packet: Packet,
-}
-
-impl RtpHeader {
-    /// `None` for whatever is not RTP: STUN, DTLS and RTCP.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let header: &[u8; 12] = bytes.first_chunk()?;
-        let is_rtp = header[0] >> 6 == 2 && !(64..96).contains(&(header[1] & 0x7f));
-        let packet = Packet {
-            sequence: u16::from_be_bytes([header[2], header[3]]),
-            marker: header[1] & 0x80 != 0,
-            bytes: bytes.len(),
-            key_frame: false,
-            latency: None,
-        };
-        is_rtp.then_some(Self {
-            ssrc: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
-            timestamp: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
-            packet,
-        })
     }
 }
