@@ -82,10 +82,7 @@ async fn carry_out(workers: &Workers, job: &Job) -> MediaResult {
             slot.remove_transport(*id);
             Ok(MediaReply::Done)
         }
-        MediaAction::CloseProducer(id) => {
-            slot.remove_producer(*id);
-            Ok(MediaReply::Done)
-        }
+        MediaAction::CloseProducer(id) => producer::close(slot, *id).await,
         MediaAction::CloseConsumer(id) => {
             slot.remove_consumer(*id);
             Ok(MediaReply::Done)

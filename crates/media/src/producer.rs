@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use mediasoup::producer::{Producer, ProducerOptions, ProducerType};
 use mediasoup::rtp_observer::{RtpObserver, RtpObserverAddProducerOptions};
-use mediasoup::transport::{ProduceError, Transport};
+use mediasoup::transport::{ProduceError, Transport, TransportGeneric};
 use mediasoup::types::rtp_parameters::{MediaKind as WorkerKind, RtpParameters};
 use mediasoup::webrtc_transport::WebRtcTransport;
 use model::{ConsumerKind, JsonText, MediaError, MediaEvent, MediaKind, MediaReply, ProducerId, TransportId};
@@ -18,6 +18,8 @@ use crate::{convert, validate};
 
 /// Key frames are asked for at most this often, so that a burst of joiners costs one.
 const KEY_FRAME_REQUEST_DELAY_MS: u32 = 1_000;
+/// How often a worker is asked whether it closed a producer; the first or second time it has.
+const CLOSE_CHECKS: usize = 100;
 /// No score is this high: the first one differs from it.
 const NO_SCORE: u8 = u8::MAX;
 
@@ -68,6 +70,32 @@ pub(crate) async fn set_paused(slot: &RouterSlot, id: ProducerId, paused: bool) 
     })
     .await?;
     Ok(MediaReply::Done)
+}
+
+/// Closes a producer and waits until its worker has done it. The crate sends its close in the background, where the next producer
+/// would overtake it, and a worker takes no second producer with the mid or the SSRC of a first.
+pub(crate) async fn close(slot: &RouterSlot, id: ProducerId) -> Result<MediaReply, MediaError> {
+    let known = slot.with(|live| {
+        Ok(live
+            .producers
+            .get(&id)
+            .map(|entry| (entry.producer.id(), entry.transport)))
+    })?;
+    slot.remove_producer(id);
+    // Without its transport it is closed as well.
+    let Some((worker_id, Ok(transport))) = known.map(|(id, transport)| (id, slot.transport(transport))) else {
+        return Ok(MediaReply::Done);
+    };
+    call(async move {
+        for _ in 0..CLOSE_CHECKS {
+            let dump = transport.dump().await;
+            if !dump.is_ok_and(|dump| dump.producer_ids.contains(&worker_id)) {
+                return Ok(MediaReply::Done);
+            }
+        }
+        Err(MediaError::TimedOut)
+    })
+    .await
 }
 
 pub(crate) async fn stats(slot: &RouterSlot, id: ProducerId) -> Result<MediaReply, MediaError> {

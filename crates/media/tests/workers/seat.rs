@@ -193,6 +193,18 @@ async fn media_is_produced_and_consumed() {
 }
 
 #[tokio::test]
+async fn a_closed_producer_leaves_its_mid_and_ssrc_to_the_next() {
+    let mut home = Home::start(21_170..=21_171).await;
+    home.open_transport(PEER, 1, Direction::Send).await.unwrap();
+    for id in 1..50 {
+        let opened = home.open_producer(PEER, 1, id, &opus(7)).await;
+        assert!(opened.is_ok(), "producer {id}: {opened:?}");
+        home.give(PEER, MediaAction::CloseProducer(ProducerId::from_random(id)));
+    }
+    home.media.close().await;
+}
+
+#[tokio::test]
 async fn what_closes_takes_along_what_hangs_on_it() {
     let mut home = Home::start(21_120..=21_121).await;
     home.open_transport(PEER, 1, Direction::Send).await.unwrap();
