@@ -84,7 +84,7 @@ impl Server {
             .connect(WebRtcTransportRemoteParameters { dtls_parameters })
             .await
             .unwrap();
-        peer.connected(PATIENCE).await.unwrap();
+        peer.connect(PATIENCE).await.unwrap();
         (transport, peer)
     }
 
@@ -125,8 +125,9 @@ struct Pair {
     source: SourceId,
     subscriber: PeerHandle,
     stream: StreamId,
+    receiving: WebRtcTransport,
     /// Kept open: they close on drop.
-    _media: (WebRtcTransport, WebRtcTransport, Producer, Consumer),
+    _media: (WebRtcTransport, Producer, Consumer),
 }
 
 impl Pair {
@@ -157,7 +158,8 @@ impl Pair {
             source,
             subscriber,
             stream,
-            _media: (sending, receiving, producer, consumer),
+            receiving,
+            _media: (sending, producer, consumer),
         }
     }
 
@@ -259,14 +261,35 @@ async fn the_cheap_ways_of_a_load_run_count_the_same() {
 }
 
 #[tokio::test]
-async fn transport_cc_and_key_frame_requests_work() {
+async fn the_server_probes_for_bandwidth_only_with_transport_cc() {
     let server = Server::start().await;
     let driver = Driver::start(DriverOptions::default()).unwrap();
-    let features = Features {
-        transport_cc: true,
-        retransmission: true,
+    let rate = Rate {
+        packets_per_second: 500,
+        payload_bytes: 500,
     };
-    let pair = Pair::new(&server, &driver, Kind::Video, features, Reception::Full).await;
+    for transport_cc in [false, true] {
+        let features = Features {
+            transport_cc,
+            retransmission: true,
+        };
+        let pair = Pair::new(&server, &driver, Kind::Video, features, Reception::Full).await;
+        let initial = pair.receiving.get_stats().await.unwrap()[0].available_outgoing_bitrate;
+        pair.send(rate, 200).await;
+        let after = pair.receiving.get_stats().await.unwrap();
+        assert_eq!(after[0].probation_bytes_sent > 0, transport_cc, "{after:?}");
+        assert!(
+            !transport_cc || after[0].available_outgoing_bitrate > initial,
+            "{initial:?} {after:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_frame_comes_on_request() {
+    let server = Server::start().await;
+    let driver = Driver::start(DriverOptions::default()).unwrap();
+    let pair = Pair::new(&server, &driver, Kind::Video, Features::default(), Reception::Full).await;
     let rate = Rate {
         packets_per_second: 100,
         payload_bytes: 500,

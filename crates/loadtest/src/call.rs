@@ -338,7 +338,7 @@ impl CallPeer {
         };
         let peer = self.driver.add_peer(setup).await?;
         self.rooms.connect_transport(&id, peer.dtls_parameters()).await?;
-        peer.connected(CONNECT_DEADLINE).await?;
+        peer.connect(CONNECT_DEADLINE).await?;
         Ok(Leg { id, peer })
     }
 }

@@ -94,7 +94,7 @@ enum Command {
     RemovePeer {
         peer: PeerId,
     },
-    Connected {
+    Connect {
         peer: PeerId,
         answer: Answer<Result<(), DriverError>>,
     },
@@ -185,8 +185,7 @@ impl Driver {
         })
     }
 
-    /// Brings a peer to life; it begins to connect at once, and gets through as soon as the server knows its
-    /// [`PeerHandle::dtls_parameters`].
+    /// Brings a peer to life: hand its [`PeerHandle::dtls_parameters`] to the server, then [`PeerHandle::connect`].
     pub async fn add_peer(&self, setup: PeerSetup) -> Result<PeerHandle, DriverError> {
         let setup = Box::new(setup);
         let (id, dtls_parameters) = self.ask(|answer| Command::AddPeer { setup, answer }).await??;
@@ -250,11 +249,11 @@ impl PeerHandle {
         &self.dtls_parameters
     }
 
-    /// Waits until media may flow.
-    pub async fn connected(&self, within: Duration) -> Result<(), DriverError> {
+    /// Starts ICE and DTLS and waits until media may flow. The server must have the DTLS parameters by then.
+    pub async fn connect(&self, within: Duration) -> Result<(), DriverError> {
         let answer = self
             .driver
-            .ask_within(within, |answer| Command::Connected { peer: self.id, answer })
+            .ask_within(within, |answer| Command::Connect { peer: self.id, answer })
             .await;
         match answer {
             Err(DriverError::NoAnswer) => Err(DriverError::NotInTime("ice and dtls are not finished".to_owned())),

@@ -69,6 +69,8 @@ pub enum Reception {
 /// Where a peer is in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
+    /// [`MediaPeer::connect`] was not called yet; nothing is sent.
+    New,
     /// ICE or DTLS has not finished.
     Connecting,
     /// Media may flow.
@@ -129,6 +131,7 @@ pub struct PeerSetup {
 pub struct MediaPeer {
     rtc: Rtc,
     local: SocketAddr,
+    remote: Candidate,
     profile: Arc<MediaProfile>,
     reception: Reception,
     clock: MediaClock,
@@ -153,7 +156,7 @@ struct Stream {
 }
 
 impl MediaPeer {
-    /// A peer that starts to connect from `local` at once.
+    /// A peer that will send from `local`, silent until [`MediaPeer::connect`].
     pub fn new(setup: PeerSetup, local: SocketAddr, clock: MediaClock, now: Instant) -> Result<Self, PeerError> {
         // A second call in the same process changes nothing.
         str0m::crypto::from_feature_flags().install_process_default();
@@ -165,7 +168,7 @@ impl MediaPeer {
         let mut rtc = rtc_config(&profile).build(now);
         let candidate = |address| Candidate::host(address, "udp").map_err(|_| PeerError::Candidate(address));
         rtc.add_local_candidate(candidate(local)?);
-        rtc.add_remote_candidate(candidate(transport.address)?);
+        let remote = candidate(transport.address)?;
         let mut direct = rtc.direct_api();
         direct.set_ice_controlling(true);
         direct.set_remote_ice_credentials(IceCreds {
@@ -180,21 +183,30 @@ impl MediaPeer {
         if profile.features().transport_cc {
             direct.enable_twcc_feedback();
         }
-        let mut peer = Self {
+        Ok(Self {
             rtc,
             local,
+            remote,
             profile,
             reception,
             clock,
-            state: State::Connecting,
+            state: State::New,
             deadline: now,
             sources: BTreeMap::new(),
             streams: BTreeMap::new(),
             sent: Sent::default(),
             outgoing: VecDeque::new(),
-        };
-        peer.handle_timeout(now);
-        Ok(peer)
+        })
+    }
+
+    /// Starts ICE and DTLS. Do so once the server has the [`MediaPeer::dtls_parameters`]: it ignores a DTLS flight that
+    /// comes earlier, and the next one comes only after a quarter of a second.
+    pub fn connect(&mut self, now: Instant) {
+        if self.state == State::New {
+            self.state = State::Connecting;
+            self.rtc.add_remote_candidate(self.remote.clone());
+            self.handle_timeout(now);
+        }
     }
 
     /// `dtlsParameters` to send with the request that connects the transport.
@@ -308,7 +320,7 @@ impl MediaPeer {
     /// When to call [`MediaPeer::handle_timeout`] next; `None` once it failed.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Failed(_) => None,
+            State::New | State::Failed(_) => None,
             State::Connecting => Some(self.deadline),
             State::Connected => {
                 let frames = self.sources.values().filter_map(|source| source.schedule.as_ref());

@@ -42,7 +42,8 @@ impl Kind {
 /// What a peer takes part in, beyond plain RTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
-    /// Transport-wide congestion control: the server estimates bandwidth and paces, which costs it CPU.
+    /// Transport-wide congestion control: the server gets feedback on every packet and probes for bandwidth, which costs
+    /// it CPU. (mediasoup estimates bandwidth without it too, from receiver reports, unless its transport says otherwise.)
     pub transport_cc: bool,
     /// NACK, answered over RTX, for video.
     pub retransmission: bool,

@@ -133,10 +133,11 @@ impl Machine {
         match command {
             Command::AddPeer { setup, answer } => drop(answer.send(self.add_peer(*setup, now))),
             Command::RemovePeer { peer } => self.remove_peer(peer, now),
-            Command::Connected { peer, answer } => match self.peers.get_mut(&peer) {
+            Command::Connect { peer, answer } => match self.peers.get_mut(&peer) {
                 Some(running) => {
                     running.waiting.push(answer);
-                    running.answer_waiting();
+                    running.peer.connect(now);
+                    self.unsent += running.flush(&self.network);
                 }
                 None => drop(answer.send(Err(DriverError::NoPeer))),
             },
@@ -244,7 +245,7 @@ impl Running {
 
     fn answer_waiting(&mut self) {
         let answer = match self.peer.state() {
-            State::Connecting => return,
+            State::New | State::Connecting => return,
             State::Connected => None,
             State::Failed(reason) => Some(reason),
         };

@@ -91,6 +91,6 @@ async fn connect(home: &mut Home, driver: &Driver, peer: u128, direction: Direct
         dtls_parameters: JsonText::from_value(handle.dtls_parameters()),
     };
     home.ask(peer, action).await.unwrap();
-    handle.connected(PATIENCE).await.unwrap();
+    handle.connect(PATIENCE).await.unwrap();
     handle
 }
