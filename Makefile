@@ -30,7 +30,7 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
 build: web ## build the ringcast binary (the first time takes minutes: the mediasoup worker)
 	cargo build --release -p node
 
-run: build ## build and run one node: http://localhost:3000 (ARGS="--port 8080" passes flags)
+run: web ## build and run one node: http://localhost:3000 (ARGS="--port 8080" passes flags)
 	cargo run --release -p node -- $(ARGS)
 
 test: setup-tests ## every check and test that fits in 45 minutes on 2 cores
