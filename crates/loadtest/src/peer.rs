@@ -61,8 +61,8 @@ pub enum Reception {
     /// Everything is decrypted, verified and acknowledged, as in a browser.
     #[default]
     Full,
-    /// Media is only counted from its plain RTP header: no decryption, NACK or bandwidth feedback. Some five times
-    /// cheaper, for load runs in which a sample of the peers receives in full.
+    /// Media is only counted from its plain RTP header: no decryption, NACK or bandwidth feedback. About a
+    /// third of the cost, for load runs in which a sample of the peers receives in full.
     HeaderOnly,
 }
 
