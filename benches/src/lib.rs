@@ -164,17 +164,17 @@ impl Conversation {
                     self.room.handle_message(&self.node, message, self.now);
                     self.run_room();
                 }
-                EdgeEffect::ToSession { session, message } => self.to_session(session, message),
+                EdgeEffect::ToSession { session, message } => self.deliver(session, message),
                 EdgeEffect::ToSessions { sessions, message } => {
                     for session in sessions {
-                        self.to_session(session, message.clone());
+                        self.deliver(session, message.clone());
                     }
                 }
             }
         }
     }
 
-    fn to_session(&mut self, session: SessionId, message: SessionMessage) {
+    fn deliver(&mut self, session: SessionId, message: SessionMessage) {
         let index = usize::try_from(session.0).unwrap();
         self.sessions[index].handle_message(message);
         self.run_session(index);

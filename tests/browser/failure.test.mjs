@@ -18,8 +18,9 @@ after(() => browser.close());
 const twoPeople = (node, room) => Promise.all(['Ada', 'Ben'].map((name) => joinCall(browser, node, { name, room })));
 
 /** A client of the oldest kind, with a seat: it cannot rebuild its media and has to be told that it is out. */
-async function plainClient(node, roomId) {
+async function plainClient(t, node, roomId) {
   const socket = io(node.url, { transports: ['websocket'], forceNew: true });
+  t.after(() => socket.close());
   const ask = (name, data) => socket.timeout(5_000).emitWithAck(name, { roomId, ...data });
   const { rtpCapabilities } = await ask('get-rtp-capabilities', {});
   await ask('join-mediasoup-room', { rtpCapabilities, userName: 'Seed' });
@@ -39,7 +40,7 @@ test('a dead worker is replaced and the call goes on', async (t) => {
   }
   const pages = await twoPeople(node, 'worker');
   for (const page of pages) await untilVideosFlow(page, 1);
-  const seated = await plainClient(node, 'worker');
+  const seated = await plainClient(t, node, 'worker');
   failFirstWorker(node.pid);
   await until('the death is logged', () => node.errors().some((line) => /worker died/.test(line.message ?? line.fields?.message)));
   for (const page of pages) {

@@ -134,7 +134,7 @@ impl EdgeTask {
         }
     }
 
-    fn to_home(&mut self, home: &NodeId, epoch: Epoch, message: HomeMessage) {
+    fn to_home(&self, home: &NodeId, epoch: Epoch, message: HomeMessage) {
         let end_of_peer = (!dispatch::may_be_refused(&message)).then(|| message.clone());
         let asked = match &message {
             HomeMessage::Request { session, request, .. } => Some((*session, *request)),

@@ -39,14 +39,18 @@ fn main() -> ExitCode {
 }
 
 fn serve(loaded: Loaded) -> ExitCode {
-    let served = logging::start(&loaded.config).map_err(|error| error.to_string()).and_then(|()| {
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(app::run(loaded.config)).map_err(|error| error.to_string())
-    });
+    let served = logging::start(&loaded.config)
+        .map_err(|error| error.to_string())
+        .and_then(|()| {
+            for warning in &loaded.warnings {
+                tracing::warn!("{warning}");
+            }
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| error.to_string())?;
+            runtime
+                .block_on(app::run(loaded.config))
+                .map_err(|error| error.to_string())
+        });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => cli::failed(&error),

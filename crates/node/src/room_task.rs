@@ -88,7 +88,7 @@ impl RoomTask {
     async fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::ToEdge { edge, message } => self.to_edge(&edge, message),
-            Effect::ToSeat(command) => self.to_seat(command),
+            Effect::ToSeat(command) => self.command_seat(command),
             Effect::ChooseSeat { peer } => {
                 let answer = self.node.coordinator.choose_seat(peer, self.id.clone(), self.epoch);
                 if !answer {
@@ -113,7 +113,7 @@ impl RoomTask {
         self.node.publish(edge, &self.id, self.epoch, Message::Edge(message));
     }
 
-    fn to_seat(&mut self, command: MediaCommand) {
+    fn command_seat(&mut self, command: MediaCommand) {
         let (seat, id) = (command.seat.node.clone(), command.id);
         let message = Message::Seat(SeatMessage::Command(Box::new(command)));
         if !self.node.publish(&seat, &self.id, self.epoch, message) {

@@ -116,7 +116,7 @@ impl<O: Outlet> SessionTask<O> {
                         join,
                         audience,
                     };
-                    self.to_edge(&room, request, input);
+                    self.ask_edge(&room, request, input);
                 }
                 SessionEffect::Request {
                     room,
@@ -130,7 +130,7 @@ impl<O: Outlet> SessionTask<O> {
                         request,
                         body,
                     };
-                    self.to_edge(&room, request, input);
+                    self.ask_edge(&room, request, input);
                 }
                 SessionEffect::Detach { room, peer, left } => {
                     let input = EdgeInput::Detach {
@@ -155,7 +155,7 @@ impl<O: Outlet> SessionTask<O> {
         }
     }
 
-    fn to_edge(&mut self, room: &RoomId, request: RequestId, input: EdgeInput) {
+    fn ask_edge(&mut self, room: &RoomId, request: RequestId, input: EdgeInput) {
         if edge_task::send(&self.node, room, input).is_err() {
             let result = Err(RequestError::Busy);
             self.session.handle_message(SessionMessage::Reply {

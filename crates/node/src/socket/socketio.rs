@@ -67,13 +67,16 @@ pub(crate) fn layer(config: SocketIoConfig) -> SocketIoLayer {
 #[derive(Clone)]
 struct OnConnect(SocketIoConfig);
 
+/// What only the session's task may have.
+type Rest = (mpsc::Receiver<SessionInput>, Ticket);
+
 /// What waits between a socket's admission and its connection.
 #[derive(Clone)]
 struct Admitted {
     sender: mpsc::Sender<SessionInput>,
     acks: Acks,
     closed: CancellationToken,
-    rest: Arc<Mutex<Option<(mpsc::Receiver<SessionInput>, Ticket)>>>,
+    rest: Arc<Mutex<Option<Rest>>>,
 }
 
 /// The answers that clients wait for. Every request is answered within its deadline, so this holds at most a session's requests in
@@ -269,7 +272,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Inbound {
-        read_frame(&Value::Str(text.into(), None), Some(AckId(3)))
+        read_frame(&Value::Str(text.to_owned().into(), None), Some(AckId(3)))
     }
 
     #[test]
