@@ -61,6 +61,8 @@ pub const COMMANDS_IN_FLIGHT: usize = 16_384;
 /// Rooms that were asked for by `get-rtp-capabilities` and not joined yet, remembered per session.
 pub const ASKED_ROOMS_PER_SESSION: usize = 64;
 
+/// How long a client must hold back until its refused requests no longer count as one row.
+pub const REFUSALS_FORGOTTEN: Duration = Duration::from_millis(100);
 /// How long a client may wait for the answer to any request.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a room waits for the result of a media command.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::Limits;
+use model::{Limits, limits};
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +21,25 @@ pub(super) struct Rate {
     at: Instant,
     per_second: f64,
     burst: f64,
+    /// With so many tokens the client has held back, and a row of refusals ends. One that does not hold back takes each token as it
+    /// comes: without this its row would never grow long.
+    calm: f64,
     refused_in_a_row: u32,
     refused_at_most: u32,
 }
 
 impl Rate {
-    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
-        let burst = f64::from(limits.request_burst);
+    pub(super) fn new(bounds: &Limits, now: Instant) -> Self {
+        let burst = f64::from(bounds.request_burst);
+        let per_second = f64::from(bounds.requests_per_second);
         Self {
             tokens: burst,
             at: now,
-            per_second: f64::from(limits.requests_per_second),
+            per_second,
             burst,
+            calm: (per_second * limits::REFUSALS_FORGOTTEN.as_secs_f64()).clamp(1.0, burst.max(1.0)),
             refused_in_a_row: 0,
-            refused_at_most: limits.refused_requests_in_a_row,
+            refused_at_most: bounds.refused_requests_in_a_row,
         }
     }
 
@@ -44,8 +49,10 @@ impl Rate {
         self.at = now;
         self.tokens = (self.tokens + passed.as_secs_f64() * self.per_second).min(self.burst);
         if self.tokens >= 1.0 {
+            if self.tokens >= self.calm {
+                self.refused_in_a_row = 0;
+            }
             self.tokens -= 1.0;
-            self.refused_in_a_row = 0;
             return Verdict::Admitted;
         }
         self.refused_in_a_row += 1;
@@ -86,5 +93,34 @@ mod tests {
         assert_eq!(rate.admit(now), Verdict::Admitted, "one more after a tenth of a second");
         assert_eq!(rate.admit(now), Verdict::Refused, "counted anew");
         assert_eq!(rate.admit(now), Verdict::Hopeless);
+    }
+
+    /// Sends a frame each time that `pause` has passed, until it is enough; how many were refused.
+    fn refused_until_closed(rate: &mut Rate, now: &mut Instant, pause: Duration) -> usize {
+        let verdicts = std::iter::repeat_with(|| {
+            *now += pause;
+            rate.admit(*now)
+        });
+        let lived = verdicts.take(5_000).take_while(|verdict| *verdict != Verdict::Hopeless);
+        lived.filter(|verdict| *verdict == Verdict::Refused).count()
+    }
+
+    #[test]
+    fn who_never_holds_back_has_one_row() {
+        let mut now = Instant::now();
+        let mut rate = Rate::new(&Limits::default(), now);
+        let pause = Duration::from_micros(100);
+        assert_eq!(refused_until_closed(&mut rate, &mut now, pause), 999);
+    }
+
+    #[test]
+    fn who_holds_back_for_a_moment_begins_a_new_row() {
+        let mut now = Instant::now();
+        let mut rate = Rate::new(&Limits::default(), now);
+        for _ in 0..1_900 {
+            assert_ne!(rate.admit(now), Verdict::Hopeless);
+        }
+        now += limits::REFUSALS_FORGOTTEN;
+        assert_eq!(refused_until_closed(&mut rate, &mut now, Duration::ZERO), 999);
     }
 }
