@@ -1,9 +1,12 @@
 //! The lines that operators of such servers look for in a log, and the counters beside them.
 
-use model::{RoomId, Source};
+use model::{EdgeMessage, RequestError, RoomId, Source};
 use room::RoomEvent;
 
 use crate::http::metrics;
+
+/// What a room bounds for each of its peers, by the names in [`model::Limits`].
+const PEER_BOUNDS: &[&str] = &["transports_per_peer", "producers_per_peer", "consumers_per_peer"];
 
 /// Logs one fact of a room and counts it.
 pub(crate) fn event(room: &RoomId, event: &RoomEvent) {
@@ -77,4 +80,17 @@ fn count(event: &RoomEvent) {
         | RoomEvent::SeatLost { .. }
         | RoomEvent::ConsumerResumed { .. } => {}
     }
+}
+
+/// Counts an answer that is no because of a bound.
+pub(crate) fn count_refusal(message: &EdgeMessage) {
+    let EdgeMessage::Reply { result: Err(error), .. } = message else {
+        return;
+    };
+    let bound = match error {
+        RequestError::RoomFull => Some("peers_per_room"),
+        RequestError::LimitReached { limit, .. } => PEER_BOUNDS.iter().copied().find(|bound| bound == limit),
+        _ => None,
+    };
+    bound.into_iter().for_each(metrics::limit_hit);
 }

@@ -110,6 +110,7 @@ impl RoomTask {
 
     /// An edge that misses a message sees the gap in the versions and asks for a snapshot.
     fn to_edge(&self, edge: &NodeId, message: EdgeMessage) {
+        room_log::count_refusal(&message);
         self.node.publish(edge, &self.id, self.epoch, Message::Edge(message));
     }
 
