@@ -108,6 +108,19 @@ pub const ROSTER_INTERVAL: Duration = Duration::from_millis(250);
 /// What each peer adds to that time, once peers × this is more.
 pub const ROSTER_INTERVAL_PER_PEER: Duration = Duration::from_millis(5);
 
+/// How long a client may take to send the head of a request, also the first or the next one on an idle connection.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a client may pause within the body of a request.
+pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the TLS handshake may take.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What an answer under way may still take once everything closes.
+pub const HTTP_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause after `accept` failed (mostly: no file descriptors left).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The largest head of a request.
+pub const HTTP_HEAD_BYTES: usize = 65_536;
+
 /// Bounds that an operator may change (`[limits]` in the TOML file).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -5,7 +5,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use model::limits;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,19 +27,6 @@ use tower_http::timeout::TimeoutBody;
 
 use super::metrics;
 use crate::tls::TlsSource;
-
-/// How long a client may take to send the head of a request, also the first or the next one on an idle connection.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a client may pause within the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long the TLS handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What an answer under way may still take once everything closes.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause after `accept` failed (mostly: no file descriptors left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The largest head of a request.
-const HEAD_BYTES: usize = 64 * 1024;
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -127,7 +114,7 @@ impl Server {
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
                     tracing::warn!("a connection could not be accepted: {error}");
-                    sleep(ACCEPT_PAUSE).await;
+                    sleep(limits::ACCEPT_PAUSE).await;
                 }
             }
         }
@@ -141,7 +128,7 @@ impl Server {
         let Some(tls) = &self.tls else {
             return self.http(stream, peer).await;
         };
-        match timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
+        match timeout(limits::TLS_HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => self.http(stream, peer).await,
             Ok(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
             Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
@@ -151,15 +138,15 @@ impl Server {
     async fn http(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: SocketAddr) {
         let tls = Tls(self.tls.is_some());
         let answer = service_fn(|request: Request<Incoming>| {
-            let mut request = request.map(|body| Body::new(TimeoutBody::new(BODY_TIMEOUT, body)));
+            let mut request = request.map(|body| Body::new(TimeoutBody::new(limits::HTTP_BODY_TIMEOUT, body)));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(tls);
             self.router.clone().oneshot(request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(HEAD_BYTES)
+            .header_read_timeout(limits::HTTP_HEADER_TIMEOUT)
+            .max_buf_size(limits::HTTP_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), answer)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
@@ -167,7 +154,7 @@ impl Server {
             ended = &mut connection => ended,
             () = self.shutdown.close.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                timeout(CLOSE_TIMEOUT, connection).await.unwrap_or(Ok(()))
+                timeout(limits::HTTP_CLOSE_TIMEOUT, connection).await.unwrap_or(Ok(()))
             }
         };
         if let Err(error) = ended {
