@@ -42,8 +42,8 @@ test-all: setup-tests ## the same and the long tests
 lint: setup-tests ## formatting, clippy, documentation, dependencies
 	@tests/run lock fmt clippy clippy-media doc deny page
 
-bench: setup ## run the benchmarks; their tables are printed and written as JSON under target/
-	cargo bench -p benches
+bench: build ## run the benchmarks; their tables are printed, their JSON goes to target/bench
+	RINGCAST_BIN=$(CURDIR)/target/release/ringcast cargo bench -p benches
 
 clean-media: ## forget the worker's build: after a change of .cargo/mediasoup, MEDIASOUP_DEPS or Debian's libraries
 	cargo clean --release -p mediasoup-sys -p media

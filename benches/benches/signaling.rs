@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use benches::Conversation;
+use benches::conversation::Conversation;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const SIZES: [usize; 2] = [2, 500];
