@@ -54,7 +54,7 @@ export async function startNode({ env = {}, args = [], files = {}, port, ready =
     ended: process.ended,
     stderr: process.stderr,
     logs: () => process.stdout().split('\n').filter(Boolean).map(parse),
-    errors: () => node.logs().filter((line) => line.level === 'ERROR'),
+    errors: () => node.logs().filter((line) => line.level === 'ERROR' && !isAnswered(line)),
     signal: (name) => process.child.kill(name),
     stop: (name = 'SIGTERM') => {
       process.child.kill(name);
@@ -96,6 +96,9 @@ async function untilReady(node, { ended, stdout, stderr }) {
   node.signal('SIGKILL');
   throw new Error(`the node did not become ready:\n${stdout()}${stderr()}`);
 }
+
+/** A media worker writes at error level whatever it refuses, a busy port as well; the node is told, and answers or logs it in its own words. */
+const isAnswered = ({ target, message }) => target === 'mediasoup::worker' && message.includes('throwing MediaSoupError');
 
 function parse(line) {
   try {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts as RequestParts;
+use axum::middleware;
 use bus::Bus;
 use bus::memory::{Hub, MemoryPlacements};
 use media::{ListenAddress, Media, MediaConfig, StartError};
@@ -109,8 +110,9 @@ pub(crate) async fn run(config: Config) -> Result<(), StartFailed> {
 
 async fn end(node: &Arc<Node>, state: &HttpState, shutdown: &Shutdown, grace: Duration) {
     state.set_not_ready("shutting down");
-    shutdown.no_new_sockets.cancel();
+    // Connections are accepted meanwhile: by long-polling clients are told over new ones, and probes ask over new ones.
     shutdown::drain(node, grace.saturating_sub(limits::MEDIA_CLOSE_TIMEOUT)).await;
+    shutdown.no_new_sockets.cancel();
     node.media.close().await;
     shutdown.close.cancel();
     tracing::info!("closed");
@@ -133,7 +135,10 @@ fn router(config: &Config, node: &Arc<Node>, state: HttpState) -> axum::Router {
     });
     // The layer is an engine with its sessions: it has to be applied once, and axum applies it anew to a lazy fallback.
     let routes = http::routes(state).fallback(http::not_found).with_state(());
-    let router = axum::Router::new().fallback_service(socketio.layer(routes));
+    let refuse = middleware::from_fn_with_state(Arc::clone(node), socketio::refuse_while_closing);
+    let router = axum::Router::new()
+        .fallback_service(socketio.layer(routes))
+        .layer(refuse);
     http::finish(router, &config.frontend_origins)
 }
 

@@ -9,6 +9,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use model::{JsonText, PublicId, limits};
 use serde_json::value::RawValue;
 use signaling::{AckId, Inbound, Outbound, Session, SessionConfig, dialect};
@@ -29,6 +33,8 @@ use crate::session_task::{self, Outlet, SessionInput};
 
 /// The dialect that Socket.IO sockets speak.
 const DIALECT: &str = "rooms";
+/// Where the engine answers.
+const PATH: &str = "/socket.io";
 /// How often a socket that does not read is asked to close, until its engine gives it up.
 const CLOSE_RETRY: Duration = Duration::from_millis(250);
 
@@ -53,6 +59,7 @@ pub(crate) struct SocketIoConfig {
 /// The layer that answers `/socket.io/`.
 pub(crate) fn layer(config: SocketIoConfig) -> SocketIoLayer {
     let (layer, io) = SocketIo::builder()
+        .req_path(PATH)
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
         .max_payload(limits::FRAME_BYTES as u64)
@@ -62,6 +69,21 @@ pub(crate) fn layer(config: SocketIoConfig) -> SocketIoLayer {
         .build_layer();
     io.ns("/", OnConnect(config));
     layer
+}
+
+/// Refuses new sockets once the node closes, in HTTP's own words: after those a client tries again, after a refusal by Socket.IO's
+/// it does not. Sessions that are there (`sid`) go on until they end.
+pub(crate) async fn refuse_while_closing(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    let session = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .any(|part| part.starts_with("sid="));
+    if node.is_closing() && uri.path().starts_with(PATH) && !session {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    next.run(request).await
 }
 
 #[derive(Clone)]
