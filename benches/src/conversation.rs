@@ -147,7 +147,7 @@ impl Conversation {
                     self.run_edge();
                 }
                 SessionEffect::Detach { peer, left, .. } => self.edge.handle_detach(id, peer, left, self.now),
-                SessionEffect::Disconnect { .. } | SessionEffect::Answered { .. } => {}
+                SessionEffect::AskedFor { .. } | SessionEffect::Disconnect { .. } | SessionEffect::Answered { .. } => {}
             }
         }
     }

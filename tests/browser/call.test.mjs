@@ -39,6 +39,7 @@ test('two people see and hear one another', async () => {
   assert.deepEqual((await others(ada)).map((tile) => tile.name), ['Ben']);
   assert.deepEqual((await others(ben)).map((tile) => tile.name), ['Ada']);
   await until('somebody speaks', async () => (await tiles(ada)).some((tile) => tile.speaking));
+  await ben.waitForSelector('[data-testid=tile]:not([data-self=true]) [data-level]:not([data-level="0"])');
   const layers = await ada.evaluate(() => window.ringcast.outbound());
   assert.ok(layers.filter((layer) => layer.source === 'camera').length > 1, 'the camera is sent in several layers');
   await closePages(...pages);

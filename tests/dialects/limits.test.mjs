@@ -13,8 +13,8 @@ const metric = async (node, start) => {
 };
 
 /** What is closed gives its place back a moment later: tries until then. */
-async function again(work) {
-  const deadline = Date.now() + 3_000;
+async function again(work, patience = 3_000) {
+  const deadline = Date.now() + patience;
   for (;;) {
     try {
       return await work();
@@ -149,6 +149,7 @@ describe('sockets', () => {
     env: { TRUSTED_PROXIES: '127.0.0.1' },
     files: limits({ sockets_per_address: 3, sockets_per_node: 12 }),
   });
+  const handshakesFrom = { headers: { 'X-Forwarded-For': '203.0.113.9' } };
   const from = (address) => ({ extraHeaders: { 'X-Forwarded-For': address } });
 
   for (const transport of ['websocket', 'polling']) {
@@ -181,11 +182,18 @@ describe('sockets', () => {
     await again(() => servesNormally(node));
     assert.ok((await metric(node, 'ringcast_limits_hit_total{limit="sockets"}')) >= 4, 'is counted');
   });
-  test('handshakes that never connect take no place', async () => {
+  test('connections that never become sessions are bounded too, and take no place of those that do', async () => {
     const raws = [];
-    for (let index = 0; index < 20; index += 1) raws.push(await RawSocket.open(node.url));
+    for (let index = 0; index < 6; index += 1) raws.push(await RawSocket.open(node.url, handshakesFrom));
+    const refused = await fetch(`${node.url}/socket.io/?EIO=4&transport=polling`, handshakesFrom);
+    assert.equal(refused.status, 429);
+    assert.equal(await refused.text(), 'Too many connections from this address');
     await servesNormally(node);
     raws.forEach((raw) => raw.close());
+    // The engine forgets a connection that never became a session when its time for that is over.
+    const handshake = async () => assert.equal((await fetch(`${node.url}/socket.io/?EIO=4&transport=polling`, handshakesFrom)).status, 200);
+    await again(handshake, 15_000);
+    assert.ok((await metric(node, 'ringcast_limits_hit_total{limit="handshakes"}')) >= 1, 'is counted');
   });
 });
 

@@ -91,6 +91,16 @@ pub const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 pub const REOPEN_BACKOFF: Duration = Duration::from_millis(50);
 /// How long an edge waits for a snapshot that it asked for, before it asks again.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Rooms that were asked for and not joined yet, remembered per node.
+pub const ASKED_ROOMS_PER_NODE: usize = 10_000;
+/// How long a connection may take to become a Socket.IO session.
+pub const SOCKET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections for each socket that an address or the node may have: those that are not sessions yet or no longer are.
+pub const HANDSHAKES_PER_SOCKET: usize = 2;
+/// How often a socket that does not read is asked to close, until its engine gives it up.
+pub const CLOSE_RETRY: Duration = Duration::from_millis(250);
+/// How often a closing node looks whether everything has ended.
+pub const CLOSING_POLL: Duration = Duration::from_millis(20);
 /// How long a room that was asked for and never joined is remembered.
 pub const ASKED_ROOM_KEPT: Duration = Duration::from_secs(600);
 /// Shortest time between two connection-quality updates of one peer.

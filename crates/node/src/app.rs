@@ -22,7 +22,7 @@ use crate::http::{self, HttpState, metrics};
 use crate::node::{Node, Parts};
 use crate::shutdown::{self, Signals};
 use crate::socket::admission::Admission;
-use crate::socket::socketio::{self, SocketIoConfig};
+use crate::socket::socketio::{self, Handshakes, SocketIoConfig};
 use crate::tls::{TlsError, TlsSource};
 use crate::{dispatch, sampler};
 
@@ -121,7 +121,7 @@ async fn end(node: &Arc<Node>, state: &HttpState, shutdown: &Shutdown, grace: Du
 fn router(config: &Config, node: &Arc<Node>, state: HttpState) -> axum::Router {
     let proxies: Arc<[_]> = config.trusted_proxies.clone().into();
     let origins = config.frontend_origins.clone();
-    let socketio = socketio::layer(SocketIoConfig {
+    let sockets = SocketIoConfig {
         node: Arc::clone(node),
         admission: Admission::new(config.limits.sockets_per_address, config.limits.sockets_per_node),
         ping_interval: config.ping_interval,
@@ -132,13 +132,14 @@ fn router(config: &Config, node: &Arc<Node>, state: HttpState) -> axum::Router {
             let tls = parts.extensions.get::<Tls>().is_some_and(|tls| tls.0);
             Client::behind(peer, tls, &parts.headers, &proxies).counted_as()
         }),
-    });
+    };
+    let handshakes = Handshakes::new(&sockets);
     // The layer is an engine with its sessions: it has to be applied once, and axum applies it anew to a lazy fallback.
     let routes = http::routes(state).fallback(http::not_found).with_state(());
-    let refuse = middleware::from_fn_with_state(Arc::clone(node), socketio::refuse_while_closing);
+    let admit = middleware::from_fn_with_state(handshakes, socketio::admit_handshake);
     let router = axum::Router::new()
-        .fallback_service(socketio.layer(routes))
-        .layer(refuse);
+        .fallback_service(socketio::layer(sockets).layer(routes))
+        .layer(admit);
     http::finish(router, &config.frontend_origins)
 }
 

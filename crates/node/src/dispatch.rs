@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bus::Delivery;
 use media::SeatReport;
 use model::{
-    EdgeMessage, Envelope, Epoch, HomeMessage, Message, NodeId, Request, RequestError, RoomId, SeatMessage, limits,
+    EdgeMessage, Envelope, Epoch, HomeMessage, MediaEvent, Message, NodeId, Request, RequestError, RoomId, SeatMessage,
+    limits,
 };
 use tokio::sync::mpsc;
 
@@ -53,7 +54,8 @@ fn to_home(node: &Arc<Node>, from: NodeId, room: RoomId, epoch: Epoch, message: 
         HomeMessage::Request { session, request, .. } => Some((*session, *request)),
         _ => None,
     };
-    let reserve = if may_be_refused(&message) { KEPT_FOR_CLOSES } else { 0 };
+    let may_be_refused = may_be_refused(&message);
+    let reserve = if may_be_refused { KEPT_FOR_CLOSES } else { 0 };
     let key = (room, epoch);
     let sent = node.homes.send(
         &key,
@@ -77,13 +79,21 @@ fn to_home(node: &Arc<Node>, from: NodeId, room: RoomId, epoch: Epoch, message: 
         }
         (Err(SendError::Full), None) => {
             metrics::limit_hit("room_mailbox");
-            return tracing::error!(%room, "room does not keep up: a report was lost");
+            if !may_be_refused {
+                tracing::error!(%room, "room does not keep up: a report was lost");
+            }
+            return;
         }
     };
     node.publish(&from, &room, epoch, Message::Edge(answer));
 }
 
-/// A request may be answered with "busy"; the end of a peer may not be lost, nor a report of a seat.
+/// A request may be answered with "busy", and a level or score is replaced by the next; the end of a peer and the result of a
+/// command may not be lost.
 pub(crate) fn may_be_refused(message: &HomeMessage) -> bool {
-    matches!(message, HomeMessage::Request { body, .. } if *body != Request::Leave)
+    match message {
+        HomeMessage::Request { body, .. } => *body != Request::Leave,
+        HomeMessage::Media(event) => !matches!(event, MediaEvent::Result { .. } | MediaEvent::SeatLost { .. }),
+        HomeMessage::SessionClosed { .. } | HomeMessage::SnapshotRequest => false,
+    }
 }

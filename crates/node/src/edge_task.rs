@@ -124,7 +124,7 @@ impl EdgeTask {
                 self.opening
                     .spawn(async move { placement::find_or_open(&node, &room, must_exist).await });
             }
-            EdgeEffect::ToHome { home, epoch, message } => self.to_home(&home, epoch, message),
+            EdgeEffect::ToHome { home, epoch, message } => self.send_home(&home, epoch, message),
             EdgeEffect::ToSession { session, message } => self.to_session(session, message),
             EdgeEffect::ToSessions { sessions, message } => {
                 for session in sessions {
@@ -134,7 +134,7 @@ impl EdgeTask {
         }
     }
 
-    fn to_home(&self, home: &NodeId, epoch: Epoch, message: HomeMessage) {
+    fn send_home(&mut self, home: &NodeId, epoch: Epoch, message: HomeMessage) {
         let end_of_peer = (!dispatch::may_be_refused(&message)).then(|| message.clone());
         let asked = match &message {
             HomeMessage::Request { session, request, .. } => Some((*session, *request)),
@@ -146,12 +146,14 @@ impl EdgeTask {
         if let Some(message) = end_of_peer {
             self.say_again(home.clone(), epoch, message);
         } else if let Some((session, request)) = asked {
-            let reply = SessionMessage::Reply {
+            // By the edge room, which has to forget a join that was not taken.
+            let result = Err(RequestError::Busy);
+            let reply = EdgeMessage::Reply {
+                session,
                 request,
-                result: Err(RequestError::Busy),
-                view: None,
+                result,
             };
-            self.to_session(session, reply);
+            self.edge.handle_message(epoch, reply, Instant::now());
         }
     }
 

@@ -8,6 +8,7 @@ use bus::{Bus, Placements};
 use media::Media;
 use model::{BootId, Envelope, Epoch, JsonText, Limits, Message, NodeId, RoomId, SessionId};
 
+use crate::asked::AskedRooms;
 use crate::coordinator_task::CoordinatorHandle;
 use crate::edge_task::EdgeInput;
 use crate::mailbox::Mailboxes;
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) rtp_capabilities: JsonText,
     /// Rooms open by themselves; else only rooms that the configuration or the API made.
     pub(crate) auto_rooms: bool,
+    /// Rooms that a join may make.
+    pub(crate) asked: AskedRooms,
     /// Sessions of clients that are connected here.
     pub(crate) sessions: Mailboxes<SessionId, SessionInput>,
     /// Rooms as this node's sessions know them.
@@ -60,6 +63,7 @@ impl Node {
             media: parts.media,
             coordinator: parts.coordinator,
             auto_rooms: parts.auto_rooms,
+            asked: AskedRooms::default(),
             sessions: Mailboxes::new(),
             edges: Mailboxes::new(),
             homes: Mailboxes::new(),

@@ -103,9 +103,10 @@ impl<O: Outlet> SessionTask<O> {
                     room,
                     peer,
                     request,
-                    join,
+                    mut join,
                     audience,
                 } => {
+                    join.room_must_exist &= !self.node.asked.take(&room, Instant::now());
                     let span = tracing::Span::current();
                     span.record("room", tracing::field::display(&room))
                         .record("peer", tracing::field::display(&peer));
@@ -140,6 +141,7 @@ impl<O: Outlet> SessionTask<O> {
                     };
                     detach(&self.node, &room, input).await;
                 }
+                SessionEffect::AskedFor { room } => self.node.asked.insert(room, Instant::now()),
                 SessionEffect::Disconnect { reason } => {
                     tracing::info!(%reason, "session closed by this node");
                     self.over = true;

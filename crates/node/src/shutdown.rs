@@ -10,8 +10,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::node::Node;
 use crate::session_task::SessionInput;
 
-/// How often it is looked whether everything has ended.
-const POLL: Duration = Duration::from_millis(20);
 /// The exit status of a second signal.
 const EXIT_AT_ONCE: i32 = 130;
 
@@ -71,6 +69,6 @@ pub(crate) async fn drain(node: &Arc<Node>, grace: Duration) {
 
 async fn all_gone(node: &Arc<Node>) {
     while node.sessions.len() + node.edges.len() + node.homes.len() > 0 {
-        sleep(POLL).await;
+        sleep(limits::CLOSING_POLL).await;
     }
 }

@@ -133,7 +133,8 @@ impl Session {
             Decoded::Leave { room, asked } => self.leave(room, &asked, now),
             Decoded::Request { room, body, asked } => self.request(room, body, asked, now),
             Decoded::AskedFor { room, answer } => {
-                self.asked.insert(room, now);
+                self.asked.insert(room.clone(), now);
+                self.effects.push_back(SessionEffect::AskedFor { room });
                 self.answered(answer, now);
             }
             Decoded::Answered(answer) => self.answered(answer, now),

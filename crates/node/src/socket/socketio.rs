@@ -35,8 +35,6 @@ use crate::session_task::{self, Outlet, SessionInput};
 const DIALECT: &str = "rooms";
 /// Where the engine answers.
 const PATH: &str = "/socket.io";
-/// How often a socket that does not read is asked to close, until its engine gives it up.
-const CLOSE_RETRY: Duration = Duration::from_millis(250);
 
 /// Says whether a request may become a socket.
 pub(crate) type Allows = Arc<dyn Fn(&axum::http::request::Parts) -> bool + Send + Sync>;
@@ -62,6 +60,7 @@ pub(crate) fn layer(config: SocketIoConfig) -> SocketIoLayer {
         .req_path(PATH)
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
+        .connect_timeout(limits::SOCKET_CONNECT_TIMEOUT)
         .max_payload(limits::FRAME_BYTES as u64)
         .ws_max_message_size(limits::FRAME_BYTES)
         .ws_max_frame_size(limits::FRAME_BYTES)
@@ -71,19 +70,48 @@ pub(crate) fn layer(config: SocketIoConfig) -> SocketIoLayer {
     layer
 }
 
-/// Refuses new sockets once the node closes, in HTTP's own words: after those a client tries again, after a refusal by Socket.IO's
-/// it does not. Sessions that are there (`sid`) go on until they end.
-pub(crate) async fn refuse_while_closing(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
-    let uri = request.uri();
-    let session = uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .any(|part| part.starts_with("sid="));
-    if node.is_closing() && uri.path().starts_with(PATH) && !session {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+/// Who may begin a connection.
+#[derive(Clone)]
+pub(crate) struct Handshakes {
+    node: Arc<Node>,
+    address_of: AddressOf,
+    admission: Admission,
+}
+
+impl Handshakes {
+    /// Connections are bounded above the sockets: one that is no session yet, or no longer is, counts as well.
+    pub(crate) fn new(config: &SocketIoConfig) -> Self {
+        let limits = &config.node.limits;
+        let bound = |sockets: usize| sockets.saturating_mul(limits::HANDSHAKES_PER_SOCKET);
+        Self {
+            node: Arc::clone(&config.node),
+            address_of: Arc::clone(&config.address_of),
+            admission: Admission::new(bound(limits.sockets_per_address), bound(limits.sockets_per_node)),
+        }
     }
-    next.run(request).await
+}
+
+/// Refuses connections once the node closes or has too many, in HTTP's own words: after those a client tries again, after a refusal
+/// by Socket.IO's it does not. Connections that are there (`sid`) go on until they end.
+pub(crate) async fn admit_handshake(State(handshakes): State<Handshakes>, request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let begins = !query.split('&').any(|part| part.starts_with("sid="));
+    if !begins || !request.uri().path().starts_with(PATH) {
+        return next.run(request).await;
+    }
+    if handshakes.node.is_closing() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Refused::Closing.to_string()).into_response();
+    }
+    let (mut parts, body) = request.into_parts();
+    match handshakes.admission.admit((handshakes.address_of)(&parts)) {
+        // The engine keeps a connection's request as long as the connection.
+        Ok(ticket) => parts.extensions.insert(Arc::new(ticket)),
+        Err(refused) => {
+            metrics::limit_hit("handshakes");
+            return (StatusCode::TOO_MANY_REQUESTS, refused.to_string()).into_response();
+        }
+    };
+    next.run(Request::from_parts(parts, body)).await
 }
 
 #[derive(Clone)]
@@ -279,7 +307,7 @@ impl Outlet for SocketOutlet {
         }
         tokio::spawn(async move {
             while socket.connected() && socket.clone().disconnect().is_err() {
-                tokio::time::sleep(CLOSE_RETRY).await;
+                tokio::time::sleep(limits::CLOSE_RETRY).await;
             }
         });
     }

@@ -55,6 +55,11 @@ pub enum SessionEffect {
         /// Which frames it is to get.
         audience: Audience,
     },
+    /// The client asked for a room that it has not joined: until this expires, a join of any session of this edge may make it.
+    AskedFor {
+        /// The room.
+        room: RoomId,
+    },
     /// Hand to [`crate::EdgeRoom::handle_request`]. If that cannot be done, hand the session a reply with the error.
     Request {
         /// The room.

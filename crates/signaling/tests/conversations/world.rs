@@ -205,6 +205,7 @@ impl World {
                 client.heard.push(format!("ack {} {}", id.0, data.as_str()))
             }
             SessionEffect::Send(Outbound::Text(text)) => client.heard.push(text.to_string()),
+            SessionEffect::AskedFor { .. } => {}
             SessionEffect::Disconnect { reason } => client.disconnected = Some(reason),
             SessionEffect::Answered { request, result, .. } => client.counted.push(format!("{request} {result}")),
             SessionEffect::Join {
