@@ -1,8 +1,9 @@
 //! After a gap: which updates lead from the view that was to the one that is, so that clients hear what they missed.
 
-use model::{LeaveReason, PeerView, ProducerClosedReason, RoomView, Update};
+use model::{LeaveReason, Notice, PeerId, PeerView, ProducerClosedReason, RoomView, Update};
 
-use super::EdgeRoom;
+use super::{EdgeEffect, EdgeRoom};
+use crate::SessionMessage;
 
 impl EdgeRoom {
     /// Tells what changed between two views to those whose peers are in both; what a newcomer finds is in the answer to its join.
@@ -13,6 +14,19 @@ impl EdgeRoom {
             self.tell(&view, &update, &removed, |peer| {
                 old.peers.contains_key(&peer) && new.peers.contains_key(&peer)
             });
+        }
+        self.end_the_missing(old, new);
+    }
+
+    /// A peer that is in the room no more was told why by a notice, which may be what was missed: its session ends honestly.
+    fn end_the_missing(&mut self, old: &RoomView, new: &RoomView) {
+        let missing = |peer: &PeerId| old.peers.contains_key(peer) && !new.peers.contains_key(peer);
+        let ended = self.sessions.iter().filter(|(_, attached)| missing(&attached.peer));
+        let ended: Vec<_> = ended.map(|(session, attached)| (*session, attached.peer)).collect();
+        for (session, peer) in ended {
+            let notice = Notice::SeatLost;
+            let message = SessionMessage::Notice { peer, notice };
+            self.effects.push_back(EdgeEffect::ToSession { session, message });
         }
     }
 }

@@ -291,6 +291,20 @@ fn an_older_home_is_not_listened_to_and_a_newer_one_takes_over() {
 }
 
 #[test]
+fn who_missed_its_own_end_is_told_by_the_snapshot() {
+    let mut world = World::new();
+    let (ada, bob) = (world.joined("r", "a"), world.joined("r", "b"));
+    world.lose_updates = 1;
+    let peer = world.home("r").peer("a");
+    world.home("r").end(peer, LeaveReason::SeatLost);
+    world.settle();
+    assert_eq!(world.clients[&ada].disconnected, None, "nobody knows yet");
+    world.emit(bob, "update-my-state", &json!({"roomId": "r", "isAudioMuted": true}));
+    assert!(world.heard_names(ada).contains(&"kicked-from-room".to_owned()));
+    assert_eq!(world.clients[&ada].disconnected, Some(DisconnectReason::SeatLost));
+}
+
+#[test]
 fn a_lost_seat_is_told_and_ends_the_session() {
     let mut world = World::new();
     let (ada, bob) = (world.joined("r", "a"), world.joined("r", "b"));
