@@ -95,7 +95,7 @@ describe('refused', () => {
 
   for (const [name, data] of Object.entries(ROOM_REQUESTS)) {
     test(`${name}: to a room that one is not in`, async () => {
-      await stranger.refused('Room not found', name, { roomId: room, ...data });
+      await stranger.refused('Peer not found', name, { roomId: room, ...data });
       await stranger.refused('Room not found', name, { roomId: 'no such room', ...data });
       await joined.refused('Room not found', name, { roomId: 'another room', ...data });
       await asker.refused('Peer not found', name, { roomId: room, ...data });

@@ -163,7 +163,13 @@ impl EdgeRoom {
     ) {
         match self.is_attached(session, peer) {
             true => self.request(session, peer, request, body, now),
-            false => self.answer(session, request, Err(RequestError::NotJoined), None),
+            false => {
+                let error = match self.home {
+                    Home::Known(..) => RequestError::NotJoined,
+                    Home::Unknown | Home::Opening(_) => RequestError::RoomNotFound,
+                };
+                self.answer(session, request, Err(error), None);
+            }
         }
     }
 

@@ -270,9 +270,10 @@ impl Session {
         match (&self.member, room) {
             (Some(member), None) => Ok((member.room.clone(), member.peer)),
             (Some(member), Some(room)) if *room == member.room => Ok((member.room.clone(), member.peer)),
-            (Some(_), Some(_)) => Err(RequestError::RoomNotFound),
-            (None, Some(room)) if !self.asked.contains(room, now) => Err(RequestError::RoomNotFound),
-            (None, _) => Err(RequestError::NotJoined),
+            (None, Some(room)) if self.asked.contains(room, now) => Err(RequestError::NotJoined),
+            (None, None) => Err(RequestError::NotJoined),
+            // Whether such a room exists is not known here; if it does, it does not know this peer.
+            (_, Some(room)) => Ok((room.clone(), PeerId::UNKNOWN)),
         }
     }
 

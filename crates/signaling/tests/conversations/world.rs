@@ -223,14 +223,10 @@ impl World {
                 peer,
                 request,
                 body,
-            } => match self.edges.get_mut(&room) {
-                Some(edge) => edge.handle_request(id, peer, request, body, now),
-                None => client.session.handle_message(SessionMessage::Reply {
-                    request,
-                    result: Err(RequestError::NotJoined),
-                    view: None,
-                }),
-            },
+            } => {
+                let edge = self.edges.entry(room.clone()).or_insert_with(|| EdgeRoom::new(room));
+                edge.handle_request(id, peer, request, body, now);
+            }
             SessionEffect::Detach { room, peer, left } => {
                 if let Some(edge) = self.edges.get_mut(&room) {
                     edge.handle_detach(id, peer, left, now);
