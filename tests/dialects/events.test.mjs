@@ -198,7 +198,7 @@ describe('rooms and joins', () => {
     await goes.enter(second);
     await stays.hears('participant-list-update');
     assert.deepEqual(stays.names(), ['producer-closed', 'participant-left', 'participant-list-update']);
-    await goes.refused('Room not found', 'update-my-state', { roomId: first });
+    await goes.refused('Peer not found', 'update-my-state', { roomId: first });
     assert.deepEqual(goes.heard('participant-list-update').at(-1).map(({ id }) => id), [goes.id]);
     [stays, goes].forEach((peer) => peer.close());
   });
