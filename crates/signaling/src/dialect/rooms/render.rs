@@ -60,8 +60,44 @@ impl Answer for RoomsAnswer {
             Err(RequestError::NotJoined) if matches!(self.shape, Shape::Found) => socket_id(None),
             Err(error) => failure(&words(error)),
         };
-        vec![Outbound::Ack { id, data }]
+        let mut frames = vec![Outbound::Ack { id, data }];
+        if let (
+            Ok(Reply::Joined(_)),
+            Self {
+                shape: Shape::Join { extensions, .. },
+                ..
+            },
+            Some(view),
+        ) = (result, self, view)
+        {
+            frames.extend(present_state(view, *extensions));
+        }
+        frames
     }
+}
+
+/// What a joiner would else hear only at its next change.
+fn present_state(view: &RoomView, extensions: Extensions) -> Vec<Outbound> {
+    let mut frames = Vec::new();
+    if extensions.has(Extension::Speaker) && view.active_speaker.is_some() {
+        frames.push(speaker(view, view.active_speaker));
+    }
+    if extensions.has(Extension::Quality) {
+        let known = view.roster().into_iter();
+        frames.extend(known.filter_map(|peer| peer.quality.map(|score| quality(peer, score))));
+    }
+    frames
+}
+
+fn speaker(view: &RoomView, peer: Option<PeerId>) -> Outbound {
+    let peer = peer.and_then(|peer| view.peers.get(&peer));
+    let peer_id = peer.map(|peer| peer.public_id.as_str());
+    event("active-speaker", &wire::Speaker { peer_id })
+}
+
+fn quality(peer: &PeerView, score: u8) -> Outbound {
+    let peer_id = peer.public_id.as_str();
+    event("connection-quality", &wire::Quality { peer_id, score })
 }
 
 impl Shape {
@@ -265,25 +301,13 @@ pub(super) fn update(view: &RoomView, update: &Update, removed: &Removed) -> Vec
             })
         }),
         Update::ProducerPaused { .. } => Vec::new(),
-        Update::ActiveSpeakerChanged { peer } => {
-            let speaker = peer
-                .and_then(|peer| view.peers.get(&peer))
-                .map(|peer| peer.public_id.as_str());
-            let frame = event("active-speaker", &wire::Speaker { peer_id: speaker });
-            vec![Addressed {
-                needs: Some(Extension::Speaker),
-                ..to_all(frame)
-            }]
-        }
-        Update::QualityChanged { peer, score } => one(view, *peer, |known| {
-            let quality = wire::Quality {
-                peer_id: known.public_id.as_str(),
-                score: *score,
-            };
-            Addressed {
-                needs: Some(Extension::Quality),
-                ..to_all(event("connection-quality", &quality))
-            }
+        Update::ActiveSpeakerChanged { peer } => vec![Addressed {
+            needs: Some(Extension::Speaker),
+            ..to_all(speaker(view, *peer))
+        }],
+        Update::QualityChanged { peer, score } => one(view, *peer, |known| Addressed {
+            needs: Some(Extension::Quality),
+            ..to_all(quality(known, *score))
         }),
     }
 }

@@ -112,6 +112,29 @@ fn answers_to_joins_grow_with_what_the_client_said() {
 }
 
 #[test]
+fn a_joiner_hears_who_speaks_and_how_well_the_others_are_connected() {
+    let (mut view, reply) = (view(), joined_reply(false));
+    let host = view.roster()[0].id;
+    view.apply(&Update::ActiveSpeakerChanged { peer: Some(host) });
+    view.apply(&Update::QualityChanged { peer: host, score: 7 });
+    let frames =
+        |extensions| RoomsAnswer::new(Some(ACK), join_shape(false, extensions)).render(Ok(&reply), Some(&view));
+    let aware = Extensions::default().with(Extension::Aware);
+    assert_eq!(frames(aware).len(), 1, "the answer alone");
+    let event = |name, data: Value| Outbound::Event {
+        name,
+        data: JsonText::from_value(&data),
+    };
+    assert_eq!(
+        frames(aware.with(Extension::Speaker).with(Extension::Quality))[1..],
+        [
+            event("active-speaker", json!({"peerId": "a"})),
+            event("connection-quality", json!({"peerId": "a", "score": 7})),
+        ]
+    );
+}
+
+#[test]
 fn answers_to_all_other_requests() {
     let json_text = |text: &str| JsonText::from_valid(text);
     let opened = TransportOpened {
